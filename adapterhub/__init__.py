@@ -1,0 +1,24 @@
+"""One frozen backbone, thousands of small task adapters. What an app imports: `Backbone` and `Engine`.
+
+Both are fetched on first use, so that ``import adapterhub`` costs nothing and loads no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adapterhub.backbone import Backbone
+    from adapterhub.runtime import Engine
+
+__all__ = ["Backbone", "Engine"]
+
+_HOMES = {"Backbone": "adapterhub.backbone", "Engine": "adapterhub.runtime"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that defines `name`."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'adapterhub' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,69 @@
+"""Every error that adapterhub raises on purpose, drawn as one tree.
+
+::
+
+    AdapterHubError
+    ├── RecipeError            a recipe document is wrong: the place, and the nearest known key
+    ├── DataError              a data file or a row of it is wrong: file, line, column
+    ├── BackboneError          a base model is not here, or cannot be loaded
+    ├── AdapterError           an adapter folder does not fit its backbone: refused, nothing was loaded
+    ├── RequestError           one row of a request cannot be answered
+    └── MissingDependency      a package that this command needs is not installed
+
+The registry has its own root, ``registry.errors.RegistryError``, of the same form. Both are turned into exit codes
+in one place, ``adapterhub.cli``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AdapterHubError(Exception):
+    """What happened (``message``) and what to do about it (``hint``), under a stable ``code``."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class RecipeError(AdapterHubError):
+    """A recipe document is wrong."""
+
+    code = "recipe"
+
+
+class DataError(AdapterHubError):
+    """A data file, or a row of one, is wrong."""
+
+    code = "data"
+
+
+class BackboneError(AdapterHubError):
+    """A base model is not here, or cannot be loaded."""
+
+    code = "backbone"
+
+
+class AdapterError(AdapterHubError):
+    """An adapter folder does not fit its backbone; nothing was loaded."""
+
+    code = "adapter"
+
+
+class RequestError(AdapterHubError):
+    """One row of a request cannot be answered."""
+
+    code = "request"
+
+
+class MissingDependency(AdapterHubError):
+    """A package that this command needs is not installed."""
+
+    code = "missing-dependency"
