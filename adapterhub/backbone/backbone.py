@@ -1,0 +1,175 @@
+"""The one frozen copy of a base model that stays resident on a device and that every adapter shares.
+
+Knows how a checkpoint becomes a resident model: which class keeps all its weights, which device and dtype, what is
+left out. Knows nothing of adapters: it is never written to, never handed to ``get_peft_model``, and never trains.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from adapterhub.backbone.fingerprint import checkpoint_files
+from adapterhub.backbone.source import BaseIdentity, BaseSource, locate
+from adapterhub.errors import BackboneError
+
+
+class Backbone:
+    """A frozen base model, its tokenizer and its identity, on one device.
+
+    Attributes:
+        identity: what adapters must have been trained on to be served here.
+        config: transformers' configuration of the base.
+        tokenizer: the base's own fast tokenizer.
+        base: the model without any head, e.g. ``BertModel`` or ``LlamaModel``; its pooler is taken out (see `pooler`).
+        pooler: ``[n, T, hidden] -> [n, hidden]`` over each row's first token, or None where the checkpoint has none.
+            It stands beside `base` because rows that are packed into one sequence have a first token each.
+        lm_head: ``[..., hidden] -> [..., vocabulary]`` of a decoder, or None for an encoder.
+        device, dtype: where the weights are and in which floating type they compute.
+    """
+
+    def __init__(self, source: BaseSource, model: nn.Module, tokenizer: Any) -> None:
+        self.identity: BaseIdentity = source.identity()
+        self.config: Any = model.config
+        self.tokenizer = tokenizer
+        self.base: Any = getattr(model, str(model.base_model_prefix), model)
+        self.lm_head: nn.Module | None = model.get_output_embeddings() if self.base is not model else None  # type: ignore[operator]
+        self.pooler: nn.Module | None = getattr(self.base, "pooler", None)
+        if self.pooler is not None:
+            self.base.pooler = None
+        self._files = checkpoint_files(source.folder)
+        parameter = next(self.base.parameters())
+        self.device: torch.device = parameter.device
+        self.dtype: torch.dtype = parameter.dtype
+
+    @classmethod
+    def load(
+        cls,
+        base: str | Path,
+        *,
+        id: str | None = None,
+        revision: str | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Backbone:
+        """Load a base by its Hub id, or from a folder or GGUF file together with its `id`.
+
+        Args:
+            base: Hub id (``owner/name``), or with `id` the path of a folder in transformers' layout or a ``.gguf``.
+            id: the Hub id of a base given by path.
+            revision: commit, tag or branch of the Hub; None is the default branch.
+            device: default CUDA, then MPS, then CPU, whichever is there first.
+            dtype: floating type of the resident weights.
+
+        Raises:
+            BackboneError: the base is not here, or its checkpoint does not fill the model.
+        """
+        source = locate(str(base), revision=revision) if id is None else locate(id, base, revision)
+        config = AutoConfig.from_pretrained(source.folder)
+        if config.is_encoder_decoder:
+            raise BackboneError(
+                f"{source.id} is an encoder-decoder, which is not served yet", "Use an encoder or a decoder-only base."
+            )
+        model = _load_model(source, config, dtype).to(torch.device(device) if device else _default_device())
+        model.eval().requires_grad_(False)
+        return cls(source, model, AutoTokenizer.from_pretrained(source.folder))
+
+    @property
+    def is_decoder(self) -> bool:
+        """Whether rows are continued (causal language model) rather than read (encoder)."""
+        return self.lm_head is not None
+
+    @property
+    def max_positions(self) -> int:
+        """How many positions a row may take, prefix included."""
+        offset = int(self.config.pad_token_id) + 1 if self.first_position else 0
+        return int(self.config.max_position_embeddings) - offset
+
+    @property
+    def first_position(self) -> int:
+        """Position id of a row's first token: RoBERTa-like models count from ``pad_token_id + 1``, others from 0."""
+        embeddings = getattr(self.base, "embeddings", None)
+        table = getattr(embeddings, "position_embeddings", None)
+        padding = getattr(table, "padding_idx", None)
+        return 0 if padding is None else int(padding) + 1
+
+    def modules(self) -> Iterator[tuple[str, nn.Module]]:
+        """Every module by its name inside `base`, the pooler's under ``pooler``, the vocabulary's as ``lm_head``."""
+        yield from ((name, module) for name, module in self.base.named_modules() if name)
+        if self.pooler is not None:
+            yield from ((f"pooler.{name}" if name else "pooler", part) for name, part in self.pooler.named_modules())
+        if self.lm_head is not None:
+            yield "lm_head", self.lm_head
+
+    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every resident parameter by name; a tied one is named once."""
+        yield from self.base.named_parameters()
+        if self.pooler is not None:
+            yield from ((f"pooler.{name}", parameter) for name, parameter in self.pooler.named_parameters())
+        if self.lm_head is not None:
+            resident = {id(parameter) for parameter in self.base.parameters()}
+            for name, parameter in self.lm_head.named_parameters():
+                if id(parameter) not in resident:
+                    yield f"lm_head.{name}", parameter
+
+    def digest(self) -> str:
+        """sha256 over all resident parameters as they are now: equal before and after any amount of serving."""
+        digest = hashlib.sha256()
+        for name, parameter in self.parameters():
+            digest.update(name.encode())
+            digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    def checkpoint_tensor(self, name: str) -> torch.Tensor | None:
+        """The tensor `name` of the checkpoint's files, or None: for heads that the base itself was saved with."""
+        for file in self._files:
+            with safe_open(file, framework="pt") as tensors:
+                if name in tensors.keys():  # noqa: SIM118  (not a mapping)
+                    found: torch.Tensor = tensors.get_tensor(name)
+                    return found.to(self.device, self.dtype)
+        return None
+
+
+def _load_model(source: BaseSource, config: Any, dtype: torch.dtype) -> nn.Module:
+    causal = any(name.endswith("ForCausalLM") for name in config.architectures or [])
+    loader = AutoModelForCausalLM if causal else AutoModel
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        model, info = loader.from_pretrained(
+            source.folder,
+            config=config,
+            dtype=dtype,
+            output_loading_info=True,
+            local_files_only=True,
+            use_safetensors=True,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BackboneError(f"{source.id} cannot be loaded: {error}", "Check the base's files.") from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+    missing = {str(key) for key in info["missing_keys"]}
+    if any("pooler." in key for key in missing):
+        getattr(model, model.base_model_prefix, model).pooler = None  # made up at random: no adapter may read it
+    lost = sorted(key for key in missing if "pooler." not in key)
+    if lost or info["mismatched_keys"]:
+        raise BackboneError(
+            f"the checkpoint of {source.id} does not fill {type(model).__name__}: "
+            f"{', '.join(lost[:5]) or info['mismatched_keys']}",
+            "The base's files are incomplete or belong to another architecture; fetch them again.",
+        )
+    return model  # type: ignore[no-any-return]
+
+
+def _default_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,49 @@
+"""Bases that are real in all but size, made in a second: transformers' own classes with random weights."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+TINY_ID = "tests/tiny-bert"
+WORDS = (
+    "my",
+    "computer",
+    "printer",
+    "is",
+    "on",
+    "fire",
+    "tell",
+    "me",
+    "a",
+    "joke",
+    "hello",
+    "not",
+    "working",
+    "the",
+    "what",
+)
+
+
+def make_tiny_bert(folder: Path, seed: int = 0) -> Path:
+    """A BERT of 2 layers, hidden 32, with a WordPiece vocabulary of `WORDS` and single letters, saved to `folder`."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = string.ascii_lowercase + string.digits + string.punctuation
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    vocabulary += [letter for letter in letters if letter not in vocabulary] + [f"##{letter}" for letter in letters]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    BertTokenizerFast.from_pretrained(folder, do_lower_case=True).save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    torch.manual_seed(seed)
+    BertModel(config).save_pretrained(folder)
+    return folder
