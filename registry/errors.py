@@ -1,0 +1,153 @@
+"""Every error that the registry raises on purpose, drawn as one tree.
+
+::
+
+    RegistryError
+    ├── InvalidReference        a repository id, version, alias or selector is not well formed
+    ├── NotFound
+    │   ├── RepositoryNotFound
+    │   ├── VersionNotFound     no version, or none that can be chosen, is what was asked for
+    │   │   └── OnlyYanked      some would do, but each of them is yanked
+    │   └── AliasNotFound
+    ├── Conflict
+    │   ├── VersionConflict     other content already has this version
+    │   └── AliasConflict       the alias is not where the caller expected it
+    ├── VersionImmutable        a version cannot be moved or deleted
+    ├── RevokedVersion          the version was withdrawn and is refused everywhere
+    ├── ManifestError           manifest.json is not valid: the place in it
+    ├── AdmissionRefused        the content cannot become a version: the file, and what is wrong with it
+    ├── CorruptBlob             bytes are not those that were published: the file
+    ├── RegistryUnavailable     the registry cannot be opened, read or written now
+    ├── UnsupportedRegistry     this version of the package cannot talk to that kind of registry
+    └── NameCollision           another package claims the import name ``registry``
+
+Warnings: ``YankedWarning`` when a yanked version was pinned, ``LeftOutWarning`` when a publish left files out.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RegistryError(Exception):
+    """What happened (``message``) and what to do about it (``hint``), under a stable ``code``."""
+
+    code: ClassVar[str] = "registry"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class InvalidReference(RegistryError):
+    """A repository id, version, alias or selector is not well formed."""
+
+    code = "invalid-reference"
+
+
+class NotFound(RegistryError):
+    """The registry does not hold what was asked for."""
+
+    code = "not-found"
+
+
+class RepositoryNotFound(NotFound):
+    """No repository of that id."""
+
+    code = "repository-not-found"
+
+
+class VersionNotFound(NotFound):
+    """No version, or none that can be chosen, is what was asked for."""
+
+    code = "version-not-found"
+
+
+class OnlyYanked(VersionNotFound):
+    """Every version that would do is yanked."""
+
+    code = "only-yanked"
+
+
+class AliasNotFound(NotFound):
+    """The repository has no alias of that name."""
+
+    code = "alias-not-found"
+
+
+class Conflict(RegistryError):
+    """Somebody else was there first."""
+
+    code = "conflict"
+
+
+class VersionConflict(Conflict):
+    """Other content already has this version."""
+
+    code = "version-conflict"
+
+
+class AliasConflict(Conflict):
+    """The alias is not where the caller expected it."""
+
+    code = "alias-conflict"
+
+
+class VersionImmutable(RegistryError):
+    """A version cannot be moved or deleted."""
+
+    code = "version-immutable"
+
+
+class RevokedVersion(RegistryError):
+    """The version was withdrawn and is refused everywhere."""
+
+    code = "revoked"
+
+
+class ManifestError(RegistryError):
+    """manifest.json is not valid; the message starts with the place in it."""
+
+    code = "manifest"
+
+
+class AdmissionRefused(RegistryError):
+    """The content cannot become a version; the message names the file."""
+
+    code = "admission-refused"
+
+
+class CorruptBlob(RegistryError):
+    """Bytes are not those that were published; the message names the file."""
+
+    code = "corrupt"
+
+
+class RegistryUnavailable(RegistryError):
+    """The registry cannot be opened, read or written now."""
+
+    code = "unavailable"
+
+
+class UnsupportedRegistry(RegistryError):
+    """This version of the package cannot talk to that kind of registry."""
+
+    code = "unsupported"
+
+
+class NameCollision(RegistryError):
+    """Another package claims the import name ``registry``."""
+
+    code = "name-collision"
+
+
+class YankedWarning(UserWarning):
+    """A yanked version was pinned: it still works, and should be replaced."""
+
+
+class LeftOutWarning(UserWarning):
+    """A publish left files out that no version may hold."""

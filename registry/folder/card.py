@@ -1,0 +1,96 @@
+"""The front matter of README.md: the few keys of it that a manifest is derived from; the rest is for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from registry.errors import AdmissionRefused
+
+MAX_FRONT_MATTER = 1 << 18  # characters
+FRONT_MATTER = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model card says of the adapter."""
+
+    base_model: str | None = None
+    pipeline_tag: str | None = None
+    license: str | None = None
+    labels: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+def read_card(file: Path) -> Card:
+    """Read the front matter of `file`; a card without any says nothing.
+
+    Raises:
+        AdmissionRefused: it is not YAML, or one of the keys holds something else than text.
+    """
+    found = FRONT_MATTER.match(file.read_text(encoding="utf-8", errors="replace"))
+    if not found:
+        return Card()
+    document = _parse(found["yaml"])
+    return Card(
+        base_model=_one_text(document, "base_model"),
+        pipeline_tag=_one_text(document, "pipeline_tag"),
+        license=_one_text(document, "license"),
+        labels=_texts(document, "labels"),
+        languages=_texts(document, "language"),
+    )
+
+
+def _parse(text: str) -> Mapping[str, Any]:
+    import yaml  # here, since most folders bring a manifest and need no card
+
+    if len(text) > MAX_FRONT_MATTER:
+        raise _refused(f"has {len(text):,} characters", f"Keep it under {MAX_FRONT_MATTER:,}.")
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _refused(
+            f"is not YAML: {' '.join(str(error).split())}", "Correct the lines between the two ---."
+        ) from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise _refused("is not a mapping", "Write lines of the form key: value between the two ---.")
+    return document
+
+
+def _one_text(document: Mapping[str, Any], key: str) -> str | None:
+    value = document.get(key)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if value is None or isinstance(value, str):
+        return value or None
+    raise _refused(f"holds {key}: {_shown(value)}", f"Give {key} one text" + _quotes(value))
+
+
+def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = document.get(key)
+    if value is None:
+        return ()
+    values = value if isinstance(value, list) else [value]
+    for one in values:
+        if not isinstance(one, str):
+            raise _refused(f"holds {key}: {_shown(one)}", f"Give {key} a list of texts" + _quotes(one))
+    return tuple(values)
+
+
+def _shown(value: object) -> str:
+    return type(value).__name__ if isinstance(value, dict | list) else f"{value} ({type(value).__name__})"
+
+
+def _quotes(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "."
+    return "; YAML reads yes, no, on, off, numbers and dates as such unless quoted."
+
+
+def _refused(what: str, hint: str) -> AdmissionRefused:
+    return AdmissionRefused(f"README.md: the front matter {what}", hint)

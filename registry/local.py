@@ -1,0 +1,270 @@
+"""A registry in a folder: its own files, any number of processes, no server.
+
+    index.sqlite       who, what and when
+    blobs/aa/…         bytes by sha256
+    snapshots/<hex>/   versions that were pulled, verified again at each pull
+    tmp/               unfinished things
+
+A publish is: copy, judge, store the bytes, then one transaction that commits, tags and admits. Dying anywhere in it
+leaves either no version or a whole one, and publishing again is always right. Needs a file system with locks that work
+and atomic renames, which network file systems often lack.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from registry.admit import Admission, admit
+from registry.errors import (
+    AdmissionRefused,
+    CorruptBlob,
+    InvalidReference,
+    ManifestError,
+    RegistryUnavailable,
+    VersionConflict,
+    VersionImmutable,
+    VersionNotFound,
+    YankedWarning,
+)
+from registry.folder import MANIFEST
+from registry.gather import gather
+from registry.index import Content, Database, Index, StoredVersion
+from registry.manifest import Facts, FileEntry
+from registry.manifest.completion import sha256_of
+from registry.protocol import AliasChange, AuditEntry, RepositorySummary, Version, VersionFacts
+from registry.resolve import choose, latest, usable
+from registry.selector import Kind, check_alias, check_repository, check_version, parse_reference, precedence
+from registry.store import Scratch, Snapshots, Store
+
+
+class LocalRegistry:
+    """The registry in `root`. Safe to use from threads; open one in each process."""
+
+    def __init__(self, root: Path) -> None:
+        """Open it, making what is missing.
+
+        Raises:
+            RegistryUnavailable: the folder cannot be used, or a newer version wrote it.
+        """
+        self.root = root.expanduser().absolute()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RegistryUnavailable(
+                f"{self.root} cannot hold a registry: {error}", "Name a folder to write to."
+            ) from error
+        self._scratch = Scratch(self.root / "tmp")
+        self._store = Store(self.root / "blobs", self._scratch)
+        self._snapshots = Snapshots(self.root / "snapshots", self._scratch, self._store)
+        self._index = Index(Database.in_file(self.root / "index.sqlite"))
+        self._warned: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"LocalRegistry({str(self.root)!r})"
+
+    def publish(self, folder: Path | str, repository: str, version: str, *, facts: Facts | None = None) -> Version:
+        """Make the content of `folder` the immutable version `version`; again with the same content changes nothing.
+
+        Args:
+            folder: an adapter folder, or a run folder that holds ``adapter/``. It is only read.
+            facts: what the folder does not say; may not contradict its manifest.json.
+
+        Raises:
+            AdmissionRefused, ManifestError: the content cannot become a version; the refusal is in the audit log.
+            VersionConflict: other content has this number.
+        """
+        check_repository(repository)
+        check_version(version)
+        facts = facts or Facts()
+        self._scratch.clean()
+        try:
+            with self._scratch.folder() as copy:
+                files = gather(Path(folder).expanduser(), copy, facts)
+                admission = admit(files, facts)
+                if not admission.derived:
+                    files[MANIFEST].write_bytes(admission.manifest.canonical())
+                return self._index.record(repository, version, self._stored(files, admission))
+        except (AdmissionRefused, ManifestError, VersionConflict) as error:
+            self._index.audit("publish-refused", repository, version, error.message)
+            raise
+
+    def resolve(self, reference: str) -> Version:
+        """The version that `reference` means now; a yanked one that is pinned warns once.
+
+        Raises:
+            InvalidReference: it is not of the form ``owner/name@selector``.
+            RepositoryNotFound, VersionNotFound, AliasNotFound: it means none.
+            RevokedVersion: the version that it means was revoked.
+        """
+        parsed = parse_reference(reference)
+        view = self._index.view(parsed.repository)
+        found = choose(parsed, view.versions, view.aliases)
+        if found.status == "yanked" and str(found) not in self._warned:
+            self._warned.add(str(found))
+            warnings.warn(f"{found} is yanked: {found.reason}", YankedWarning, stacklevel=2)
+        return found
+
+    def pull(self, reference: str | Version) -> Path:
+        """The version's files in a folder that was verified just now; do not write to it.
+
+        Raises:
+            CorruptBlob: bytes are damaged; the message names the file. What can be repaired is, for the next call.
+            RegistryError: as for `resolve`.
+        """
+        version = self.resolve(reference) if isinstance(reference, str) else reference
+        stored = self._index.stored(version.repository, version.version)
+        usable(stored.version)
+        if stored.version.digest != version.digest:
+            raise VersionNotFound(
+                f"{version} of digest {version.digest} is not in this registry", "Resolve it here first."
+            )
+        manifest = stored.content.manifest
+        entries = [entry for entry in stored.content.tree if entry.path != MANIFEST]
+        return self._snapshots.get(manifest, entries, lambda entry, target: self._fetch(version, entry, target))
+
+    def list(self, *, base: str | None = None, task: str | None = None) -> Sequence[RepositorySummary]:
+        """All repositories in the order of their ids, or those of one base or task (by their newest version)."""
+        summaries = (self._summary(name) for name in self._index.repositories())
+        return [one for one in summaries if base in (None, one.base) and task in (None, one.task)]
+
+    def versions(self, repository: str) -> Sequence[Version]:
+        """All versions of a repository, the highest first, whatever their status.
+
+        Raises:
+            RepositoryNotFound: there is none of that id.
+        """
+        found = self._index.view(check_repository(repository)).versions
+        return sorted(found, key=lambda one: precedence(one.version), reverse=True)
+
+    def show(self, reference: str) -> VersionFacts:
+        """What is known of a version; one that is named exactly is shown even if it is revoked.
+
+        Raises:
+            RegistryError: as for `resolve`.
+        """
+        parsed = parse_reference(reference)
+        view = self._index.view(parsed.repository)
+        exact = parsed.selector.kind is Kind.EXACT
+        number = parsed.selector.text if exact else choose(parsed, view.versions, view.aliases).version
+        stored = self._index.stored(view.name, number)
+        aliases = sorted(name for name, target in view.aliases.items() if target == number)
+        return VersionFacts(stored.version, stored.content.manifest, stored.content.derived, stored.published, aliases)
+
+    def alias(self, repository: str, name: str, version: str, *, expect: str | None) -> AliasChange:
+        """Point alias `name` at `version` if it is at `expect` now (None: if there is none of that name).
+
+        Raises:
+            AliasConflict: it is elsewhere; nothing was changed.
+            InvalidReference: `name` cannot be an alias.
+            RepositoryNotFound, VersionNotFound, RevokedVersion: there is no such version to point at.
+        """
+        check_repository(repository)
+        check_version(version)
+        return self._index.move_alias(repository, check_alias(name), version, expect)
+
+    def alias_history(self, repository: str, name: str) -> Sequence[AliasChange]:
+        """All moves of an alias, the newest first.
+
+        Raises:
+            RepositoryNotFound, AliasNotFound: there is none.
+        """
+        return self._index.alias_history(check_repository(repository), name)
+
+    def yank(self, reference: str, reason: str) -> Version:
+        """Hide the exact version `reference` from ranges and latest; pins still work, with a warning.
+
+        Raises:
+            InvalidReference: `reference` names no exact version, or `reason` is blank.
+            RevokedVersion: it was revoked, which is more.
+        """
+        return self._index.withdraw(*_exact(reference, reason), "yanked", reason)
+
+    def revoke(self, reference: str, reason: str) -> Version:
+        """Withdraw the exact version `reference`: it is refused everywhere from now on, and for good.
+
+        Raises:
+            InvalidReference: `reference` names no exact version, or `reason` is blank.
+        """
+        return self._index.withdraw(*_exact(reference, reason), "revoked", reason)
+
+    def delete_version(self, reference: str) -> NoReturn:
+        """Refuse: a version is for good. The attempt is in the audit log.
+
+        Raises:
+            VersionImmutable: always, if there is such a version.
+        """
+        self._refuse_change("delete", reference)
+
+    def move_version(self, reference: str, commit: str) -> NoReturn:
+        """Refuse: a version's tag names one commit for good. The attempt is in the audit log.
+
+        Raises:
+            VersionImmutable: always, if there is such a version.
+        """
+        self._refuse_change("move", reference, f" to {commit}")
+
+    def audit(self, repository: str | None = None) -> Sequence[AuditEntry]:
+        """Changes and refusals, the newest first."""
+        return self._index.audit_log(repository)
+
+    def _stored(self, files: dict[str, Path], admission: Admission) -> Content:
+        """Put the files into the store. Always, so that publishing again repairs bytes that were damaged since."""
+        listed = {entry.path: entry for entry in admission.manifest.files}
+        tree = []
+        for place, path in sorted(files.items()):
+            entry = listed.get(place) or FileEntry(path=place, size=path.stat().st_size, sha256=sha256_of(path))
+            self._store.put(path, entry.sha256)
+            tree.append(entry)
+        return Content(admission.manifest, admission.derived, tree)
+
+    def _fetch(self, version: Version, entry: FileEntry, target: Path) -> None:
+        """Copy a verified blob; a damaged one is first restored from a snapshot that still has it."""
+        if self._store.copy(entry.sha256, entry.size, target):
+            return
+        for digest, place in self._index.holders(entry.sha256):
+            try:
+                self._store.put(self._snapshots.path(digest) / place, entry.sha256)
+            except (CorruptBlob, FileNotFoundError):
+                continue
+            if self._store.copy(entry.sha256, entry.size, target):
+                return
+        raise CorruptBlob(
+            f"{entry.path} of {version} is damaged in the store, and no snapshot has it intact",
+            f"Publish the same content as {version} again: that puts its bytes back.",
+        )
+
+    def _summary(self, repository: str) -> RepositorySummary:
+        view = self._index.view(repository)
+        chosen = latest(view.versions)
+        newest = chosen or max(view.versions, key=lambda one: precedence(one.version), default=None)
+        manifest = self._index.stored(view.name, newest.version).content.manifest if newest else None
+        return RepositorySummary(
+            repository=view.name,
+            latest=chosen,
+            versions=len(view.versions),
+            task=manifest.task.name if manifest else None,
+            base=manifest.base.id if manifest else None,
+            aliases=view.aliases,
+        )
+
+    def _refuse_change(self, action: str, reference: str, detail: str = "") -> NoReturn:
+        repository, number = _exact(reference, action)
+        stored: StoredVersion = self._index.stored(repository, number)
+        self._index.audit(f"{action}-refused", stored.version.repository, number, f"{action}{detail}")
+        raise VersionImmutable(
+            f"{stored.version} is a version: it cannot be moved or deleted",
+            "Yank it to hide it from new users, or revoke it to refuse it everywhere.",
+        )
+
+
+def _exact(reference: str, reason: str) -> tuple[str, str]:
+    """The repository and number of a reference that names one version for good."""
+    parsed = parse_reference(reference)
+    if parsed.selector.kind is not Kind.EXACT or not reference.partition("@")[2]:
+        raise InvalidReference(f"{reference} names no exact version", "Write owner/name@1.4.0.")
+    if not reason.strip():
+        raise InvalidReference("the reason is blank", "Say why: whoever is refused reads it.")
+    return parsed.repository, parsed.selector.text
