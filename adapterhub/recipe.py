@@ -1,0 +1,286 @@
+"""A recipe: one TOML file that says everything one training run needs, so that the run can be repeated.
+
+Knows the document's keys, their types and ranges, and which of them exclude each other. Refuses to know what a task
+does with its options, where a base's files are, or how anything is trained: those read the values made here.
+
+::
+
+    name = "sms-spam-lora"            # what the run is called
+    licence = "apache-2.0"            # of the adapter; the Hub's identifiers
+    init_from = "acme/spam@1.2.0"     # optional: start from a published version instead of from nothing
+    [base] id, path, revision
+    [task] name, [task.options]       # options are the task's own
+    [data] name, licence, columns, and either train + validation + test or file + split
+    [method] kind = "lora" | "prefix" and what that kind takes
+    [training] optimizer, schedule, lengths, seed, [training.early_stopping]
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from adapterhub.errors import RecipeError
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+BelowOne = Annotated[float, Meta(ge=0, lt=1)]
+Fraction = Annotated[float, Meta(gt=0, lt=1)]
+Name = Annotated[str, Meta(min_length=1)]
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of a recipe: frozen, and closed to keys it does not name."""
+
+
+class Base(Part, frozen=True, kw_only=True):
+    """The backbone to adapt: its Hub id, and where its files are if not in a package or the Hub cache."""
+
+    id: Name
+    path: str | None = None
+    revision: str | None = None
+
+
+class TaskChoice(Part, frozen=True, kw_only=True):
+    """The task by its Hub pipeline tag, and the options that task defines."""
+
+    name: Name
+    options: dict[str, Any] = {}
+
+
+class Split(Part, frozen=True, kw_only=True):
+    """Shares of one file that become validation and test rows, drawn by a seeded hash of each row's input."""
+
+    validation: Fraction
+    test: Fraction
+    seed: int = 13
+
+
+class Data(Part, frozen=True, kw_only=True):
+    """Where the rows are. Relative files start from ``ADAPTERHUB_DATA``; `columns` maps the task's to the file's."""
+
+    name: Name
+    licence: Name
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    file: str | None = None
+    split: Split | None = None
+    columns: dict[str, str] = {}
+
+
+class Lora(Part, tag="lora", tag_field="kind", frozen=True, kw_only=True):
+    """LoRA on linear modules (Hu et al. 2021), with rsLoRA, DoRA and per-module patterns as PEFT has them.
+
+    `targets` is a list of module name endings or one regular expression over full names; `layers` narrows a list to
+    those numbered layers. `alpha` defaults to twice the rank.
+    """
+
+    rank: Count = 8
+    alpha: Count | None = None
+    dropout: BelowOne = 0.0
+    targets: Annotated[list[Name], Meta(min_length=1)] | Name
+    layers: list[Annotated[int, Meta(ge=0)]] | None = None
+    rslora: bool = False
+    dora: bool = False
+    rank_pattern: dict[str, Count] = {}
+    alpha_pattern: dict[str, Count] = {}
+
+
+class Prefix(Part, tag="prefix", tag_field="kind", frozen=True, kw_only=True):
+    """Prefix tuning (Li & Liang 2021): `length` trained keys and values before every layer's own.
+
+    `projection` trains them through a two-layer network of that hidden size, which is folded away when saved.
+    """
+
+    length: Count
+    projection: Count | None = None
+
+
+class EarlyStopping(Part, frozen=True, kw_only=True):
+    """Stop after `patience` epochs without a better validation `metric` (the task's primary one if unnamed)."""
+
+    patience: Count
+    metric: str | None = None
+
+
+class Training(Part, frozen=True, kw_only=True):
+    """How the loop runs. Rates are per optimizer step; `warmup` is the share of steps with a rising rate.
+
+    `head_learning_rate` is the task head's own rate where it should differ. The best epoch by the validation metric
+    is what a run ends with.
+    """
+
+    learning_rate: Positive
+    head_learning_rate: Positive | None = None
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: BelowOne = 0.06
+    epochs: Count
+    batch_size: Count = 32
+    gradient_accumulation: Count = 1
+    weight_decay: NotNegative = 0.0
+    max_grad_norm: Positive = 1.0
+    label_smoothing: BelowOne = 0.0
+    early_stopping: EarlyStopping | None = None
+    seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
+
+
+class Recipe(Part, frozen=True, kw_only=True):
+    """A whole recipe. `text` is the document it was read from."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    licence: Name
+    base: Base
+    task: TaskChoice
+    data: Data
+    method: Lora | Prefix
+    training: Training
+    languages: list[Name] = []
+    init_from: Name | None = None
+    text: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """Read the recipe at `path`.
+
+        Raises:
+            RecipeError: there is no such file, or it is not a valid recipe.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path}: cannot be read: {error}", "Name a recipe file (TOML, UTF-8).") from error
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, origin: str = "recipe") -> Recipe:
+        """Read a recipe from `text`; `origin` names it in errors.
+
+        Raises:
+            RecipeError: the place in the document, what is wrong there, and the nearest known key.
+        """
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"{origin}: not TOML: {error}", "See https://toml.io for the format.") from error
+        _refuse_unknown_keys(document, origin)
+        try:
+            recipe = msgspec.convert(document, cls)
+        except msgspec.ValidationError as error:
+            raise RecipeError(*_described(error, origin)) from error
+        _refuse_contradictions(recipe, origin)
+        return msgspec.structs.replace(recipe, text=text)
+
+    def portable_text(self) -> str:
+        """The document without ``base.path``, which is a matter of one machine: what a manifest keeps.
+
+        Raises:
+            RecipeError: the path stands inside an inline table, where it cannot be taken out without rewriting it.
+        """
+        if self.base.path is None:
+            return self.text
+        table = re.search(r"^\s*\[\s*base\s*\][^\n]*\n(?:(?!\s*\[).*\n?)*", self.text, re.MULTILINE)
+        kept = self.text
+        if table:
+            without = re.sub(r"^\s*path\s*=.*\n?", "", table.group(), count=1, flags=re.MULTILINE)
+            kept = self.text[: table.start()] + without + self.text[table.end() :]
+        if "path" in tomllib.loads(kept)["base"]:
+            raise RecipeError("base.path: cannot be left out of the manifest", "Write path on its own line of [base].")
+        return kept
+
+
+def _refuse_unknown_keys(document: Mapping[str, Any], origin: str) -> None:
+    known = {
+        "": _fields(Recipe) - {"text"},
+        "base": _fields(Base),
+        "task": _fields(TaskChoice),
+        "data": _fields(Data),
+        "data.split": _fields(Split),
+        "method": _method_fields(document),
+        "training": _fields(Training),
+        "training.early_stopping": _fields(EarlyStopping),
+    }
+    for place, keys in known.items():
+        table: Any = document
+        for step in filter(None, place.split(".")):
+            table = table.get(step) if isinstance(table, Mapping) else None
+        for key in table if isinstance(table, Mapping) else ():
+            if key not in keys:
+                raise unknown_key(origin, f"{place}.{key}".lstrip("."), keys)
+
+
+def unknown_key(origin: str, place: str, known: set[str]) -> RecipeError:
+    """The error for a key that nobody reads: where it is, and the nearest of the `known` ones beside it."""
+    table, _, key = place.rpartition(".")
+    near = difflib.get_close_matches(key, known, n=1)
+    meant = f"{table}.{near[0]}".lstrip(".") if near else ""
+    hint = f"Did you mean {meant}?" if near else f"Known keys here: {', '.join(sorted(known)) or 'none'}."
+    return RecipeError(f"{origin}: {place}: unknown key", hint)
+
+
+def _fields(part: type[Part]) -> set[str]:
+    return set(part.__struct_fields__)
+
+
+def _method_fields(document: Mapping[str, Any]) -> set[str]:
+    """The keys of the method that the document names; of all methods where it names none that exists."""
+    kinds: dict[str, type[Part]] = {"lora": Lora, "prefix": Prefix}
+    method = document.get("method")
+    kind = method.get("kind") if isinstance(method, Mapping) else None
+    chosen = [kinds[kind]] if kind in kinds else list(kinds.values())
+    return {"kind"}.union(*(_fields(part) for part in chosen))
+
+
+def _described(error: msgspec.ValidationError, origin: str) -> tuple[str, str]:
+    """msgspec's "Expected `int`, got `str` - at `$.training.epochs`" in the words of this module."""
+    what, _, where = str(error).partition(" - at `$")
+    place = where.rstrip("`").lstrip(".")
+    missing = re.search(r"missing required field `(\w+)`", what)
+    if missing:
+        place = f"{place}.{missing.group(1)}" if place else missing.group(1)
+        return f"{origin}: {place}: missing", "Add it; see the recipes shipped in recipes/ for examples."
+    kind = re.search(r"Invalid value '(.*)'", what)
+    if kind and place.startswith("method"):
+        return f"{origin}: method.kind: unknown kind {kind.group(1)!r}", "Known kinds: lora, prefix."
+    return f"{origin}: {place or 'document'}: {what[0].lower()}{what[1:]}", "Correct the value there."
+
+
+def _refuse_contradictions(recipe: Recipe, origin: str) -> None:
+    data, method = recipe.data, recipe.method
+    splits = [data.train, data.validation, data.test]
+    if data.file is None and (None in splits or data.split is not None):
+        message = "give train, validation and test, or one file with split"
+        raise RecipeError(f"{origin}: data: {message}", "All three splits are needed: to train, to choose, to report.")
+    if data.file is not None and (any(splits) or data.split is None):
+        message = "needs data.split, and excludes train, validation and test"
+        raise RecipeError(f"{origin}: data.file: {message}", "Write one of the two: files of splits, or one to split.")
+    if data.split is not None and data.split.validation + data.split.test >= 1:
+        raise RecipeError(f"{origin}: data.split: nothing is left to train on", "Let validation + test be below 1.")
+    if isinstance(method, Lora):
+        _refuse_bad_expressions(method, origin)
+    if isinstance(method, Lora) and method.layers is not None and isinstance(method.targets, str):
+        raise RecipeError(
+            f"{origin}: method.layers: excludes a regular expression in method.targets",
+            "Name the layers in the expression, or give targets as a list of module names.",
+        )
+
+
+def _refuse_bad_expressions(method: Lora, origin: str) -> None:
+    places = [("method.targets", method.targets)] if isinstance(method.targets, str) else []
+    places += [(f"method.rank_pattern: {key!r}", key) for key in method.rank_pattern]
+    places += [(f"method.alpha_pattern: {key!r}", key) for key in method.alpha_pattern]
+    for place, expression in places:
+        try:
+            re.compile(expression)
+        except re.error as error:
+            hint = "Targets are matched with Python's re.fullmatch, patterns against the end of a name."
+            raise RecipeError(f"{origin}: {place}: not a regular expression: {error}", hint) from error
