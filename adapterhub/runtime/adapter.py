@@ -1,0 +1,195 @@
+"""An adapter folder after it was checked against a backbone: everything a row needs to wear it.
+
+Fail-closed: either every tensor of the folder has its place in this backbone, and every place its tensor, or
+``AdapterError`` says what does not fit and nothing was loaded. What can be known from the bytes alone was checked when
+the version was admitted (``registry.admit``); what needs the backbone is checked here, at every load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftConfig, PrefixTuningConfig
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from adapterhub.backbone import Backbone
+from adapterhub.errors import AdapterError
+from adapterhub.ops import LinearDelta
+from adapterhub.runtime.lora import read_lora
+from adapterhub.runtime.prefix import Prefix, read_prefix
+from adapterhub.tasks import Task, task_of
+from adapterhub.tasks.heads import TASK_CLASSES, TaskShell, fill
+from registry import Manifest
+
+WEIGHTS = "adapter_model.safetensors"
+LORA_KEYS, PROMPT_KEYS = "base_model.model.", "base_model."
+
+
+@dataclass(frozen=True)
+class Head:
+    """A task head: the shell that is shared by all heads of its form, and this adapter's tensors in it."""
+
+    shell: TaskShell
+    tensors: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """A validated adapter; immutable, and independent of its folder once loaded. Two are equal if they are one.
+
+    Attributes:
+        digest: the version's identity, ``sha256:`` of its manifest.
+        manifest: what the version says of itself.
+        deltas: changes of linear modules by their names in the backbone; empty for a prefix.
+        prefix: keys and values in front of each row, or None.
+        head: its own task head, or None (answers hidden states or text).
+        task: encodes rows and decodes outputs, where the head has a task.
+    """
+
+    digest: str
+    manifest: Manifest
+    deltas: Mapping[str, LinearDelta]
+    prefix: Prefix | None
+    head: Head | None
+    task: Task | None
+
+    @property
+    def prefix_length(self) -> int:
+        """Virtual tokens in front of each row."""
+        return self.prefix.length if self.prefix else 0
+
+    def nbytes(self) -> int:
+        """Bytes of all its tensors."""
+        own = sum(delta.nbytes() for delta in self.deltas.values()) + (self.prefix.nbytes() if self.prefix else 0)
+        return own + (sum(tensor.nbytes for tensor in self.head.tensors.values()) if self.head else 0)
+
+
+class AdapterLoader:
+    """Reads adapter folders for one backbone; loading the thousandth costs what loading the first did."""
+
+    def __init__(self, backbone: Backbone, *, unverified_bases: Collection[str] = ()) -> None:
+        """Load for `backbone`; adapters of `unverified_bases` (Hub ids) may come without a fingerprint."""
+        self._backbone = backbone
+        self._modules = dict(backbone.modules())
+        self._unverified = frozenset(unverified_bases)
+        self._shells: dict[tuple[str, int], TaskShell] = {}
+
+    def load(self, folder: Path) -> Adapter:
+        """Read and check one adapter folder that holds a complete ``manifest.json``.
+
+        Raises:
+            AdapterError: it does not fit this backbone, or cannot be served.
+            RegistryError: its manifest is not valid.
+        """
+        manifest = Manifest.read(folder)
+        self._check_base(manifest)
+        config = _config(folder)
+        shell = self._shell(manifest)
+        tensors = _tensors(folder / WEIGHTS, self._backbone.device)
+        deltas: dict[str, LinearDelta] = {}
+        prefix = None
+        if isinstance(config, LoraConfig):
+            body, head_tensors = _split(tensors, LORA_KEYS, shell)
+            deltas = read_lora(config, body, shell, self._modules)
+        else:
+            body, head_tensors = _split(tensors, PROMPT_KEYS, shell)
+            prefix = read_prefix(config, body, self._backbone.config, self._backbone.dtype)
+        head = self._head(shell, head_tensors) if shell.shapes else None
+        task = task_of(manifest) if head else None
+        adapter = Adapter(manifest.digest, manifest, deltas, prefix, head, task)
+        self._check_room(adapter)
+        return adapter
+
+    def _check_base(self, manifest: Manifest) -> None:
+        base, resident = manifest.base, self._backbone.identity
+        if base.id != resident.id:
+            raise AdapterError(
+                f"the adapter was made for base {base.id}; the resident backbone is {resident.id}",
+                f"Load it where {base.id} is the backbone.",
+            )
+        if base.fingerprint is None:
+            if base.id not in self._unverified:
+                raise AdapterError(
+                    f"unverified-base: the adapter does not state the fingerprint of {base.id}",
+                    f"Publish it again where the base is at hand, or allow it: unverified_bases=[{base.id!r}].",
+                )
+        elif base.fingerprint != resident.fingerprint:
+            raise AdapterError(
+                f"the adapter was trained on other weights of {base.id} ({base.fingerprint[:19]}…, "
+                f"resident {resident.fingerprint[:19]}…)",
+                "Load the very checkpoint that it was trained on; a converted or requantized base is another base.",
+            )
+        if base.tokenizer_fingerprint not in (None, resident.tokenizer_fingerprint):
+            raise AdapterError(
+                f"the adapter was trained with another tokenizer of {base.id}",
+                "Its token ids would mean other words; use the tokenizer that it was trained with.",
+            )
+
+    def _shell(self, manifest: Manifest) -> TaskShell:
+        kind, labels = manifest.head.kind, len(manifest.head.labels)
+        if kind not in TASK_CLASSES:
+            raise AdapterError(f"head.kind {kind} is not served yet", "Served: " + ", ".join(TASK_CLASSES))
+        key = (kind, labels)
+        if key not in self._shells:
+            self._shells[key] = TaskShell(kind, self._backbone.config, labels)
+        return self._shells[key]
+
+    def _head(self, shell: TaskShell, saved: Mapping[str, Tensor]) -> Head:
+        if shell.reads_pooler and self._backbone.pooler is None:
+            raise AdapterError(
+                f"the head of {type(shell.model).__name__} reads the pooler, which this checkpoint lacks",
+                "A pooler made up at random would be read; use a base that was saved with its pooler.",
+            )
+        dtype = self._backbone.dtype
+        filled = fill(shell, saved, self._backbone.checkpoint_tensor)
+        return Head(shell, {name: tensor.to(dtype) for name, tensor in filled.items()})
+
+    def _check_room(self, adapter: Adapter) -> None:
+        if adapter.prefix_length >= self._backbone.max_positions:
+            raise AdapterError(
+                f"a prefix of {adapter.prefix_length} leaves no room in {self._backbone.max_positions} positions",
+                "Train a shorter prefix.",
+            )
+
+
+def _config(folder: Path) -> LoraConfig | PrefixTuningConfig:
+    try:
+        config = PeftConfig.from_pretrained(str(folder))
+    except (ValueError, TypeError, KeyError) as error:
+        raise AdapterError(
+            f"adapter_config.json cannot be read: {error}", "Save the adapter with peft again."
+        ) from error
+    if not isinstance(config, LoraConfig | PrefixTuningConfig):
+        raise AdapterError(
+            f"peft_type {getattr(config.peft_type, 'value', config.peft_type)} is not served yet",
+            "Served: LORA (with rsLoRA, DoRA, patterns, lora_bias) and PREFIX_TUNING.",
+        )
+    return config
+
+
+def _tensors(file: Path, device: torch.device) -> dict[str, Tensor]:
+    try:
+        tensors = load_file(file, device=str(device))
+    except (SafetensorError, OSError) as error:
+        raise AdapterError(f"{file.name} cannot be read: {error}", "Pull the version again.") from error
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise AdapterError(f"{name} holds {tensor.dtype}", "Adapters hold floating-point tensors.")
+        if not bool(torch.isfinite(tensor).all()):
+            raise AdapterError(f"{name} holds NaN or infinity", "The training diverged; train it again.")
+    return tensors
+
+
+def _split(
+    tensors: Mapping[str, Tensor], key_prefix: str, shell: TaskShell
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The method's tensors and the head's, under their names inside the task class."""
+    names = {key.removeprefix(key_prefix): tensor for key, tensor in tensors.items()}
+    roots = {name.split(".")[0] for name in shell.shapes}
+    head = {name: tensor for name, tensor in names.items() if name.split(".")[0] in roots}
+    return {name: tensor for name, tensor in names.items() if name not in head}, head

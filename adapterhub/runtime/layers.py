@@ -1,0 +1,81 @@
+"""How adapters reach into a backbone that knows nothing of them: a hook on each linear module, an attention function.
+
+Both are put in place once, read the current plan, and do nothing where the plan has nothing for them. No module is
+replaced and no parameter is written.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+from adapterhub import ops
+from adapterhub.backbone import Backbone
+from adapterhub.errors import BackboneError, RequestError
+from adapterhub.runtime import plan as plans
+from adapterhub.runtime.lora import LINEAR
+
+ATTENTION = "adapterhub-packed"
+
+
+def attach(backbone: Backbone) -> None:
+    """Make `backbone` run packed steps; attaching it again changes nothing.
+
+    Raises:
+        BackboneError: this architecture does not let its attention be exchanged, so rows cannot be packed.
+    """
+    if backbone.base.config._attn_implementation == ATTENTION:
+        return
+    if not backbone.base._supports_attention_backend:
+        raise BackboneError(
+            f"{type(backbone.base).__name__} does not take an attention function, which packed batches need",
+            "Serve a base of the BERT, RoBERTa, ModernBERT, Llama, Qwen, GPT-2 … families.",
+        )
+    # No mask function is registered under this name, so the model makes no mask and hands on None.
+    AttentionInterface.register(ATTENTION, _attention)
+    backbone.base.set_attn_implementation(ATTENTION)
+    for name, module in backbone.modules():
+        if isinstance(module, LINEAR):
+            module.register_forward_hook(partial(_add_deltas, name))
+
+
+def _add_deltas(name: str, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    plan = plans.current()
+    if plan is not None and (segments := plan.segments(name)):
+        x = inputs[0]
+        ops.apply_deltas(output.view(-1, output.shape[-1]), x.reshape(-1, x.shape[-1]), segments)
+
+
+def _attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float | None = None,
+    is_causal: bool | None = None,
+    sliding_window: int | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    plan = plans.current()
+    if plan is None or attention_mask is not None:
+        raise BackboneError(
+            "this backbone serves packed steps and was called directly", "Ask the Engine, or load another backbone."
+        )
+    causal = bool(getattr(module, "is_causal", True)) if is_causal is None else is_causal
+    if sliding_window is not None and plan.longest > sliding_window:
+        raise RequestError(
+            f"a row of {plan.longest} tokens is longer than this base's attention window of {sliding_window}",
+            "Shorten the row; windows are not served yet.",
+        )
+    layer = getattr(module, "layer_idx", None)
+    if layer is None and any(span.key_values for span in plan.spans):
+        raise BackboneError(
+            f"{type(module).__name__} does not know which layer it is, so it cannot take a prefix",
+            "Use another method than prefix tuning on this base.",
+        )
+    return ops.packed_attention(query, key, value, plan.spans, layer or 0, scale=scaling, causal=causal), None

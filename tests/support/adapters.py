@@ -1,0 +1,115 @@
+"""Adapters made by plain `peft` on any base, random but not zero, and plain `peft` as the oracle of their answers.
+
+The oracle runs one adapter and one unpadded row at a time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftConfig, PeftModel, PrefixTuningConfig, get_peft_model
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+)
+from transformers.utils import logging
+
+from adapterhub.backbone import Backbone
+from registry import Facts, Registry, Version
+
+logging.set_verbosity_error()  # a new head is reported as missing from the checkpoint, which is why it is made
+
+AUTO = {
+    "SEQ_CLS": (AutoModelForSequenceClassification, "text-classification"),
+    "TOKEN_CLS": (AutoModelForTokenClassification, "token-classification"),
+    "CAUSAL_LM": (AutoModelForCausalLM, "text-generation"),
+    "FEATURE_EXTRACTION": (AutoModel, "feature-extraction"),
+}
+ENCODER_TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A folder as plain `peft` saves it, and what its publisher has to say besides."""
+
+    folder: Path
+    base: Path
+    facts: Facts
+    task_type: str
+    labels: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make one: PEFT's method and its options."""
+
+    task_type: str = "SEQ_CLS"
+    labels: int = 2
+    method: str = "lora"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    scale: float = 1.0
+    dtype: torch.dtype = torch.float32
+
+
+def make_adapter(folder: Path, base: Path, base_id: str, recipe: Recipe) -> Made:
+    """Save an adapter by plain `peft`; its tensors are random, its head too."""
+    torch.manual_seed(recipe.seed)
+    auto, task = AUTO[recipe.task_type]
+    labels = [f"L{index}" for index in range(recipe.labels)] if recipe.task_type in ("SEQ_CLS", "TOKEN_CLS") else []
+    if recipe.task_type == "TOKEN_CLS":
+        labels = ["O", *(f"{mark}-{index}" for index in range(recipe.labels) for mark in "BI")][: recipe.labels]
+    sizes = {"num_labels": recipe.labels} if labels else {}
+    model = auto.from_pretrained(base, **sizes)
+    if recipe.method == "lora":
+        options = {"target_modules": ENCODER_TARGETS, "init_lora_weights": False, **recipe.options}
+        config: PeftConfig = LoraConfig(task_type=recipe.task_type, **options)
+    else:
+        config = PrefixTuningConfig(task_type=recipe.task_type, **recipe.options)
+    adapted = get_peft_model(model, config)
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "magnitude" in name:
+                parameter.mul_(1 + 0.1 * torch.rand_like(parameter))
+            elif parameter.requires_grad:
+                parameter.copy_(torch.randn_like(parameter) * recipe.scale * parameter.shape[-1] ** -0.5)
+    adapted.to(recipe.dtype).save_pretrained(folder)
+    return Made(
+        folder, base, Facts(base=base_id, task=task, licence="cc0-1.0", labels=tuple(labels)), recipe.task_type, labels
+    )
+
+
+def publish(registry: Registry, made: Made, repository: str, version: str, backbone: Backbone) -> Version:
+    """Publish what `peft` saved, with the facts of the backbone that its publisher has at hand."""
+    identity = backbone.identity
+    facts = dataclasses.replace(
+        made.facts,
+        fingerprint=identity.fingerprint,
+        tokenizer_fingerprint=identity.tokenizer_fingerprint,
+        architecture=identity.architecture,
+    )
+    return registry.publish(made.folder, repository, version, facts=facts)
+
+
+class Oracle:
+    """Plain `peft` with one adapter, loaded as a user of `peft` would load it."""
+
+    def __init__(self, made: Made, dtype: torch.dtype = torch.float32) -> None:
+        auto, _ = AUTO[made.task_type]
+        sizes = {"num_labels": len(made.labels)} if made.labels else {}
+        model = auto.from_pretrained(made.base, dtype=dtype, **sizes)
+        self.model = PeftModel.from_pretrained(model, made.folder).to(dtype).eval()
+
+    @torch.inference_mode()
+    def __call__(self, input_ids: Sequence[int]) -> torch.Tensor:
+        """Logits (or last hidden states) of one row: ``[labels]``, ``[T, labels]``, ``[T, vocabulary]``."""
+        ids = torch.tensor([list(input_ids)])
+        output = self.model(input_ids=ids, attention_mask=torch.ones_like(ids))
+        return output.logits[0] if hasattr(output, "logits") else output.last_hidden_state[0]
