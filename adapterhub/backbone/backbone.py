@@ -15,6 +15,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
 from adapterhub.backbone.fingerprint import checkpoint_files
@@ -139,7 +140,7 @@ class Backbone:
 
 
 def _load_model(source: BaseSource, config: Any, dtype: torch.dtype) -> nn.Module:
-    causal = any(name.endswith("ForCausalLM") for name in config.architectures or [])
+    causal = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type) in (config.architectures or [])
     loader = AutoModelForCausalLM if causal else AutoModel
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()

@@ -7,6 +7,7 @@ the version was admitted (``registry.admit``); what needs the backbone is checke
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,7 @@ class AdapterLoader:
             deltas = read_lora(config, body, shell, self._modules)
         else:
             body, head_tensors = _split(tensors, PROMPT_KEYS, shell)
+            self._check_takes_prefix()
             prefix = read_prefix(config, body, self._backbone.config, self._backbone.dtype)
         head = self._head(shell, head_tensors) if shell.shapes else None
         task = task_of(manifest) if head else None
@@ -148,6 +150,14 @@ class AdapterLoader:
         dtype = self._backbone.dtype
         filled = fill(shell, saved, self._backbone.checkpoint_tensor)
         return Head(shell, {name: tensor.to(dtype) for name, tensor in filled.items()})
+
+    def _check_takes_prefix(self) -> None:
+        base = self._backbone.base
+        if "past_key_values" not in inspect.signature(base.forward).parameters:
+            raise AdapterError(
+                f"{type(base).__name__} takes no past keys and values, so no prefix; peft refuses it too",
+                "Train another method on this base.",
+            )
 
     def _check_room(self, adapter: Adapter) -> None:
         if adapter.prefix_length >= self._backbone.max_positions:

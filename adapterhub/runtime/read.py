@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -43,7 +42,7 @@ def last_hidden_states(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[T
         "input_ids": torch.tensor([[token for row in rows for token in row.encoded.input_ids]], device=device),
         "position_ids": torch.tensor([plan.positions(backbone.first_position)], device=device),
     }
-    if "token_type_ids" in inspect.signature(backbone.base.forward).parameters:
+    if getattr(backbone.config, "type_vocab_size", 0):  # BERT's segments; GPT-2 means something else by the same name
         types = [kind for row in rows for kind in row.encoded.token_type_ids or [0] * len(row.encoded.input_ids)]
         inputs["token_type_ids"] = torch.tensor([types], device=device)
     with plans.running(plan):

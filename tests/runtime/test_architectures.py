@@ -1,0 +1,136 @@
+"""The same runtime on the shapes of transformers that differ: packed rows equal plain `peft` on each, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from transformers import PreTrainedTokenizerFast
+
+from adapterhub.backbone import Backbone
+from adapterhub.errors import AdapterError, BackboneError, RequestError
+from adapterhub.runtime.engine import Engine
+from adapterhub.runtime.generate import Continuation, encode_prompt, next_logits
+from adapterhub.tasks import LabelAnswer, TagAnswer
+from registry import open_registry
+from tests.support.adapters import Oracle, Recipe, make_adapter, publish
+
+SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+SPECIAL = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+TEXTS = ["my computer is on fire and the printer is not", "hello"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An architecture: transformers' class, the options of its config, and modules to adapt."""
+
+    model: str
+    options: Mapping[str, Any]
+    targets: list[str]
+    prefix: bool = True
+
+
+SHAPES = {
+    "roberta": Shape("RobertaModel", {**SMALL, **SPECIAL, "max_position_embeddings": 66}, ["query", "output.dense"]),
+    "electra": Shape("ElectraModel", {**SMALL, "embedding_size": 16}, ["query", "value"]),
+    "distilbert": Shape(
+        "DistilBertModel", {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 48}, ["q_lin", "lin1"], prefix=False
+    ),
+    "modernbert": Shape(
+        "ModernBertForMaskedLM",
+        {**SMALL, **SPECIAL, "cls_token_id": 2, "sep_token_id": 3},
+        ["Wqkv", "Wo"],
+        prefix=False,
+    ),
+    "gpt2": Shape(
+        "GPT2LMHeadModel", {"n_embd": 32, "n_layer": 2, "n_head": 4, **SPECIAL}, ["c_attn", "c_fc", "c_proj"]
+    ),
+    "qwen2": Shape("Qwen2ForCausalLM", {**SMALL, **SPECIAL, "num_key_value_heads": 2}, ["q_proj", "down_proj"]),
+    "gemma": Shape(
+        "GemmaForCausalLM", {**SMALL, **SPECIAL, "num_key_value_heads": 1, "head_dim": 16}, ["q_proj", "o_proj"]
+    ),
+}
+
+
+def make_base(folder: Path, shape: Shape, tokenizer: PreTrainedTokenizerFast) -> Path:
+    model_class = getattr(transformers, shape.model)
+    torch.manual_seed(0)
+    model_class(model_class.config_class(vocab_size=len(tokenizer), **shape.options)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def recipes(shape: Shape, decoder: bool) -> dict[str, Recipe]:
+    lora = {"r": 4, "target_modules": shape.targets}
+    found = {
+        "labels": Recipe("SEQ_CLS", labels=3, options=lora, seed=1),
+        "dora": Recipe("SEQ_CLS", labels=2, options={**lora, "use_dora": True}, seed=2),
+        "tags": Recipe("TOKEN_CLS", labels=5, options=lora, seed=3),
+    }
+    if shape.prefix:
+        found["prefix"] = Recipe(
+            "SEQ_CLS", labels=7, method="prefix", options={"num_virtual_tokens": 3}, seed=4, scale=0.3
+        )
+    if decoder:
+        found["text"] = Recipe("CAUSAL_LM", options=lora, seed=5)
+    return found
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_mixed_batch_equals_peft(name: str, tiny_base: Path, tmp_path: Path) -> None:
+    shape, base_id = SHAPES[name], f"tests/tiny-{name}"
+    base = make_base(tmp_path / "base", shape, PreTrainedTokenizerFast.from_pretrained(tiny_base))
+    backbone = Backbone.load(base, id=base_id, dtype=torch.float64)
+    registry = open_registry(tmp_path / "registry")
+    made = {}
+    for kind, recipe in recipes(shape, backbone.is_decoder).items():
+        made[kind] = make_adapter(tmp_path / kind, base, base_id, recipe)
+        publish(registry, made[kind], f"acme/{kind}", "1.0.0", backbone)
+    with Engine(backbone, registry) as engine:
+        rows = [(kind, text) for kind in made if kind != "text" for text in TEXTS]
+        answers = engine.predict([(f"acme/{kind}", text) for kind, text in rows])
+        for (kind, text), answer in zip(rows, answers, strict=True):
+            assert isinstance(answer, LabelAnswer | TagAnswer)
+            expected = Oracle(made[kind], torch.float64)(backbone.tokenizer(text)["input_ids"])
+            torch.testing.assert_close(answer.logits, expected, rtol=0, atol=1e-9)
+        if "text" in made:
+            version = engine.follow("acme/text")
+            ids = encode_prompt(backbone, TEXTS[0])
+            with engine.pool.lease([version]) as adapters, torch.inference_mode():
+                row = Continuation(backbone, adapters[version.digest], ids, 4)
+                while not row.finished:
+                    logits = next_logits(backbone, [row])[0]
+                    expected = Oracle(made["text"], torch.float64)(ids + row.tokens)[-1]
+                    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-9)
+                    row.accept(int(logits.argmax()))
+
+
+def test_a_prefix_is_refused_where_peft_refuses_it(backbone: Backbone, tiny_base: Path, tmp_path: Path) -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_base)
+    base = make_base(tmp_path / "base", SHAPES["modernbert"], tokenizer)
+    other = Backbone.load(base, id="tests/tiny-modernbert")
+    recipe = Recipe(method="prefix", options={"num_virtual_tokens": 3})
+    made = make_adapter(tmp_path / "prefix", base, "tests/tiny-modernbert", recipe)
+    registry = open_registry(tmp_path / "registry")
+    publish(registry, made, "acme/prefix", "1.0.0", other)
+    with Engine(other, registry) as engine, pytest.raises(AdapterError, match="takes no past keys and values"):
+        engine.predict([("acme/prefix", "hello")])
+
+
+def test_what_cannot_be_packed_yet_is_refused_not_answered_wrongly(tiny_base: Path, tmp_path: Path) -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_base)
+    registry = open_registry(tmp_path / "registry")
+    deberta = make_base(tmp_path / "deberta", Shape("DebertaV2Model", SMALL, []), tokenizer)
+    with pytest.raises(BackboneError, match="does not take an attention function"):
+        Engine(Backbone.load(deberta, id="tests/tiny-deberta"), registry)
+    windowed = Shape("MistralForCausalLM", {**SMALL, **SPECIAL, "num_key_value_heads": 2, "sliding_window": 6}, [])
+    mistral = make_base(tmp_path / "mistral", windowed, tokenizer)
+    with Engine(Backbone.load(mistral, id="tests/tiny-mistral"), registry) as engine:
+        assert engine.generate([(None, "hello")], max_new_tokens=1)
+        with pytest.raises(RequestError, match="attention window of 6"):
+            engine.generate([(None, TEXTS[0])], max_new_tokens=1)
