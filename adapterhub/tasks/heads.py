@@ -23,6 +23,7 @@ from transformers import (
     AutoModelForTokenClassification,
 )
 from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
+from transformers.models.auto.auto_factory import _get_model_class
 
 from adapterhub.errors import AdapterError
 
@@ -61,8 +62,10 @@ class TaskShell:
     def __init__(self, kind: str, config: Any, num_labels: int) -> None:
         sized = copy.deepcopy(config)
         sized.num_labels = num_labels
+        # Not by from_config, which sets torch's default dtype for the whole process while other threads compute.
+        model_class = _get_model_class(sized, TASK_CLASSES[kind]._model_mapping)
         with torch.device("meta"):
-            self.model: nn.Module = TASK_CLASSES[kind].from_config(sized).eval()
+            self.model: nn.Module = model_class(sized).eval()
         prefix = str(self.model.base_model_prefix)
         self.prefix = prefix if hasattr(self.model, prefix) else ""
         base = getattr(self.model, self.prefix) if self.prefix else self.model
