@@ -55,11 +55,12 @@ class Follower:
             RevokedVersion: it was revoked.
             RegistryError: it does not resolve (the first time only).
         """
-        if reference not in self._entries:
+        entry = self._entries.get(reference)
+        if entry is None:
             found = self._registry.resolve(reference)
             with self._change:
-                self._entries.setdefault(reference, found)
-        return self.version(reference)
+                entry = self._entries.setdefault(reference, found)
+        return _usable(entry)
 
     def version(self, reference: str) -> Version:
         """The version of a followed reference, from the map alone.
@@ -68,10 +69,7 @@ class Follower:
             KeyError: it is not followed.
             RevokedVersion: it was revoked.
         """
-        entry = self._entries[reference]
-        if isinstance(entry, RevokedVersion):
-            raise RevokedVersion(entry.message, entry.hint)
-        return entry
+        return _usable(self._entries[reference])
 
     def versions(self) -> Mapping[str, Version]:
         """The map as it is now, without references whose version was revoked."""
@@ -155,3 +153,9 @@ class Follower:
                 self._failures.pop(reference, None)
             elif str(error) != str(getattr(self._failures.get(reference), "error", None)):
                 self._failures[reference] = Failure(error, datetime.now(UTC))
+
+
+def _usable(entry: Version | RevokedVersion) -> Version:
+    if isinstance(entry, RevokedVersion):
+        raise RevokedVersion(entry.message, entry.hint)  # a new one: threads that share one would share its traceback
+    return entry

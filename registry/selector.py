@@ -167,7 +167,7 @@ def _is_range(text: str) -> bool:
         return False
     try:
         NpmSpec(text)
-    except ValueError:
+    except (ValueError, AttributeError):  # the latter by an oversight of its parser, for one: "00 - 0"
         return False
     return True
 

@@ -16,6 +16,7 @@ MAX_VIRTUAL_TOKENS = 4096
 HINT = "Save the adapter with peft's save_pretrained; the file is written by it."
 
 Rank = Annotated[int, Meta(ge=1, le=MAX_RANK)]
+Name = Annotated[str, Meta(min_length=1)]  # an empty one would be the ending of every name
 Size = Annotated[int, Meta(ge=1, le=1 << 20)]
 Alpha = Annotated[float, Meta(gt=0, le=1e6)]
 
@@ -30,7 +31,7 @@ class AdapterConfig(Struct, frozen=True):
     revision: str | None = None
     peft_version: str | None = None
     target_modules: list[str] | str | None = None
-    modules_to_save: list[str] | None = None
+    modules_to_save: list[Name] | None = None
     # LoRA
     r: Rank = 8
     lora_alpha: Alpha = 8

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -48,7 +48,9 @@ class Database:
     @classmethod
     def in_file(cls, file: Path) -> Database:
         """The SQLite database of that file. A connection lives for one transaction, so threads and forks are safe."""
-        engine = create_engine(f"sqlite:///{file}", poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+        engine = create_engine(
+            URL.create("sqlite", database=str(file)), poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}
+        )
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
         return cls(engine)

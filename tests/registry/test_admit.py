@@ -140,6 +140,7 @@ def test_rank_patterns_decide_the_shapes(tmp_path: Path) -> None:
         ({"rank_pattern": {"(": 4}}, "regular expression"),
         ({"base_model_name_or_path": "/models/bert"}, "base_model_name_or_path"),
         ({"base_model_name_or_path": "acme/another"}, "base.id"),
+        ({"modules_to_save": [""]}, "modules_to_save"),
         ({"task_type": "TOKEN_CLS"}, "task: text-classification"),
     ],
 )

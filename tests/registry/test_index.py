@@ -68,6 +68,27 @@ def test_readers_do_not_wait_for_a_writer(registry: LocalRegistry, adapter: Path
         writer.close()
 
 
+def test_opening_waits_for_whoever_makes_the_database(tmp_path: Path) -> None:
+    """SQLite itself does not wait when it is told to keep a write-ahead log."""
+    other = sqlite3.connect(tmp_path / "index.sqlite", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.rollback)
+    release.start()
+    assert LocalRegistry(tmp_path).list() == []
+    release.join()
+    other.close()
+
+
+def test_a_writer_waits_for_another(registry: LocalRegistry, adapter: Path) -> None:
+    other = sqlite3.connect(registry.root / "index.sqlite", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.rollback)
+    release.start()
+    assert str(registry.publish(adapter, "acme/intent", "1.0.0", facts=FACTS)) == "acme/intent@1.0.0"
+    release.join()
+    other.close()
+
+
 def test_threads_share_one_registry(registry: LocalRegistry, tmp_path: Path) -> None:
     failures: list[BaseException] = []
 

@@ -13,6 +13,7 @@ import registry as package
 from registry import open_registry
 from registry.errors import NameCollision, RegistryError, RegistryUnavailable, UnsupportedRegistry
 from registry.opening import check_import_name
+from tests.registry.folders import FACTS, write_adapter
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "transformers", "peft", "safetensors", "numpy", "huggingface_hub", "adapterhub"}
@@ -61,6 +62,14 @@ def test_a_folder_is_made(tmp_path: Path) -> None:
 def test_the_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert open_registry("~/.adapterhub").root == tmp_path / ".adapterhub"
+
+
+@pytest.mark.parametrize("name", ["with space", "q?uery", "#hash", "100%25", "é中", "a:b", "mode=memory&x"])
+def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str) -> None:
+    registry = open_registry(tmp_path / name)
+    registry.publish(write_adapter(tmp_path / "a"), "acme/intent", "1.0.0", facts=FACTS)
+    assert (tmp_path / name / "index.sqlite").is_file()
+    assert str(open_registry(tmp_path / name).resolve("acme/intent")) == "acme/intent@1.0.0"
 
 
 @pytest.mark.parametrize("location", ["https://hub.example.org", "http://localhost:8000", "hf"])

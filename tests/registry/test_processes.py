@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from registry import LocalRegistry, Manifest
-from tests.registry.folders import FACTS, write_adapter
+from tests.registry.folders import FACTS, LORA, lora_shapes, write_adapter
 from tests.registry.processes import Worker, at_once
 
 
@@ -31,17 +31,16 @@ def check_whole(registry: LocalRegistry) -> list[str]:
 def test_the_first_publishes_of_all_to_an_empty_folder(tmp_path: Path) -> None:
     """Making the tables, the repository and the first commit at once."""
     root, folder = tmp_path / "registry", write_adapter(tmp_path / "adapter")
-    results = at_once([Worker("publish", root=root, folder=folder, versions=[f"1.0.{n}"]) for n in range(4)])
+    results = at_once([Worker("publish", root=root, folder=folder, versions=[f"1.0.{n}"]) for n in range(3)])
     assert len({digest for (digest,) in results}) == 1
     assert results[0][0].startswith("sha256:")
-    assert check_whole(LocalRegistry(root)) == ["1.0.0", "1.0.1", "1.0.2", "1.0.3"]
+    assert check_whole(LocalRegistry(root)) == ["1.0.0", "1.0.1", "1.0.2"]
 
 
 def test_one_version_has_one_content(tmp_path: Path) -> None:
-    """Two processes with the same content and two with other contents want the same numbers."""
+    """Two processes with the same content and one with another want the same numbers."""
     root, versions = tmp_path / "registry", [f"1.0.{n}" for n in range(8)]
-    folders = [write_adapter(tmp_path / f"adapter{n}", seed=min(n, 2)) for n in range(4)]
-    folders[1] = folders[0]
+    folders = [write_adapter(tmp_path / f"adapter{n}", seed=n // 2) for n in range(3)]
     results = at_once([Worker("publish", root=root, folder=folder, versions=versions) for folder in folders])
     registry = LocalRegistry(root)
     assert check_whole(registry) == versions
@@ -67,20 +66,29 @@ def test_history_is_one_line(tmp_path: Path) -> None:
     assert {version.commit for version in LocalRegistry(root).versions("acme/intent")} == set(line)
 
 
-def test_many_pull_the_same_version(registry: LocalRegistry, adapter: Path) -> None:
-    version = registry.publish(adapter, "acme/intent", "1.0.0", facts=FACTS)
-    results = at_once([Worker("pull", root=registry.root, reference="acme/intent@^1", times=5) for _ in range(4)])
-    assert set(results) == {str(registry.pull(version))}
+def publish_large(registry: LocalRegistry, folder: Path, count: int) -> list[str]:
+    """Versions of a few megabytes, so that others come in the middle; returns their references."""
+    shapes = {**lora_shapes(), "base_model.model.score.weight": [3, 300_000]}
+    return [
+        str(registry.publish(write_adapter(folder, LORA, shapes, seed=n), "acme/intent", f"1.0.{n}", facts=FACTS))
+        for n in range(count)
+    ]
+
+
+def test_many_pull_the_same_versions(registry: LocalRegistry, tmp_path: Path) -> None:
+    references = publish_large(registry, tmp_path / "adapter", 8)
+    results = at_once([Worker("pull", root=registry.root, references=references) for _ in range(3)])
+    assert results == [[str(registry.pull(reference)) for reference in references]] * 3
     assert list((registry.root / "tmp").iterdir()) == []
 
 
 def test_one_of_many_moves_an_alias(registry: LocalRegistry, adapter: Path) -> None:
-    versions = [f"1.0.{n}" for n in range(5)]
+    versions = [f"1.0.{n}" for n in range(4)]
     for version in versions:
         registry.publish(adapter, "acme/intent", version, facts=FACTS)
     registry.alias("acme/intent", "production", "1.0.0", expect=None)
     results = at_once([Worker("alias", root=registry.root, version=one, expect="1.0.0") for one in versions[1:]])
-    assert sorted(results)[1:] == ["alias-conflict"] * 3
+    assert sorted(results)[1:] == ["alias-conflict"] * 2
     assert registry.resolve("acme/intent@production").version == sorted(results)[0]
     assert len(registry.alias_history("acme/intent", "production")) == 2
 
@@ -95,7 +103,7 @@ def test_no_move_is_lost(registry: LocalRegistry, adapter: Path) -> None:
     assert [change.version for change in history] == [f"1.0.{number}" for number in range(12, -1, -1)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_in_the_middle_of_publishing(tmp_path: Path, seed: int) -> None:
     """What was said to be published is; what is listed is whole; publishing goes on; leftovers do no harm."""
     root, folder, chance = tmp_path / "registry", tmp_path / "adapter", random.Random(seed)
@@ -119,7 +127,7 @@ def test_killed_in_the_middle_of_publishing(tmp_path: Path, seed: int) -> None:
 def test_killed_before_anything_was_published(tmp_path: Path) -> None:
     """Also while the tables are made."""
     chance = random.Random(7)
-    for attempt in range(4):
+    for attempt in range(3):
         root = tmp_path / f"registry{attempt}"
         worker = Worker("publish_until_killed", root=root, folder=tmp_path / f"adapter{attempt}", start=0)
         worker.wait_until_ready()
@@ -129,3 +137,29 @@ def test_killed_before_anything_was_published(tmp_path: Path) -> None:
         registry = LocalRegistry(root)
         registry.publish(write_adapter(tmp_path / "after", seed=-1), "acme/intent", "2.0.0", facts=FACTS)
         assert check_whole(registry)[-1] == "2.0.0"
+
+
+def test_killed_in_the_middle_of_pulling(registry: LocalRegistry, tmp_path: Path) -> None:
+    """The process loses the snapshot and makes it anew, over and over."""
+    (reference,) = publish_large(registry, tmp_path / "adapter", 1)
+    chance = random.Random(3)
+    for _ in range(3):
+        worker = Worker("pull_anew", root=registry.root, reference=reference)
+        worker.wait_until_ready()
+        worker.go()
+        worker.read()
+        time.sleep(chance.uniform(0, 0.1))
+        worker.kill()
+        assert Manifest.read(registry.pull(reference)).digest == registry.resolve(reference).digest
+
+
+def test_no_room_on_the_disk(tmp_path: Path, registry: LocalRegistry) -> None:
+    """A limit on the size of files stands for it. Nothing is published; with room, the same publish works."""
+    folder = write_adapter(tmp_path / "large", {**LORA, "r": 512}, lora_shapes(rank=512))
+    assert (folder / "adapter_model.safetensors").stat().st_size > 64 << 10
+    (outcome,) = at_once([Worker("publish_without_room", root=registry.root, folder=folder, limit=64 << 10)])
+    assert outcome == "File too large"
+    assert registry.list() == []
+    assert not list((registry.root / "tmp").iterdir())
+    registry.publish(folder, "acme/intent", "1.0.0", facts=FACTS)
+    assert check_whole(registry) == ["1.0.0"]

@@ -91,6 +91,7 @@ def test_a_bare_name_means_latest() -> None:
         "acme/intent@-a",
         "acme/intent@1.2.3.4.5?",
         "acme/intent@1.4.0+build",
+        "acme/intent@00 - 0",
         "acme/intent@" + "a" * 257,
         "acme/intent@" + "9" * 5000,
         "acme/intent@production\n",

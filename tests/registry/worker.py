@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import resource
+import shutil
+import signal
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,9 +42,29 @@ def publish_until_killed(root: str, folder: str, start: int) -> None:
         say(number)
 
 
-def pull(root: str, reference: str, times: int) -> None:
+def pull(root: str, references: list[str]) -> None:
     registry = open_registry(root)
-    say([str(registry.pull(reference)) for _ in range(times)][-1])
+    say([str(registry.pull(reference)) for reference in references])
+
+
+def pull_anew(root: str, reference: str) -> None:
+    """Pull, lose the snapshot, and so on until killed."""
+    registry = open_registry(root)
+    while True:
+        folder = registry.pull(reference)
+        say("pulled")
+        shutil.rmtree(folder.rename(Path(root) / uuid.uuid4().hex))
+
+
+def publish_without_room(root: str, folder: str, limit: int) -> None:
+    """Publish where no file may have more than `limit` bytes."""
+    registry = open_registry(root)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # let writing fail, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        registry.publish(folder, "acme/intent", "1.0.0", facts=FACTS)
+    except OSError as error:
+        say(error.strerror)
 
 
 def alias(root: str, version: str, expect: str | None) -> None:
@@ -67,7 +91,7 @@ def count_up(root: str, times: int) -> None:
 
 
 JOBS: dict[str, Callable[..., None]] = {
-    job.__name__: job for job in (publish, publish_until_killed, pull, alias, count_up)
+    job.__name__: job for job in (publish, publish_until_killed, publish_without_room, pull, pull_anew, alias, count_up)
 }
 
 if __name__ == "__main__":
