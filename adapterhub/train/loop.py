@@ -1,0 +1,220 @@
+"""The training loop: transformers' Trainer, told where our runs differ from its defaults.
+
+Knows the Trainer's seams: the sampler (seeded by epoch, so that a resumed run sees the rows in the same order), the
+loss (the task's, divided by the targets of the whole accumulated batch), evaluation (the task's metrics), and what a
+checkpoint holds. Refuses to know about adapters' files or recipes' other tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from adapterhub.recipe import Training
+from adapterhub.tasks import Encoded, Task
+from adapterhub.train import checkpoint
+from adapterhub.train.interrupt import Interrupts
+from adapterhub.train.predictor import collate
+from adapterhub.train.progress import TrainingProgress
+from adapterhub.train.run import TrainingInterrupted
+
+LOG_STEPS = 10
+POOL_BATCHES = 50  # rows for this many batches are drawn at random, then sorted by length
+SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+
+Record = Callable[[str, int, Mapping[str, Any]], None]
+
+
+class LengthGrouped(Sampler[int]):
+    """Batches of rows of similar length, in random order; it depends on seed and epoch alone.
+
+    The Trainer's own length grouping goes from long to short over and over. Where length tells of the label (spam is
+    long), that ends every epoch on one label, and the model with it: hence the shuffle of batches. A batch that is not
+    full comes last, so that the others keep their bounds.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = list(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer before each epoch, resumed ones included."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        """Indices of this epoch."""
+        generator = torch.Generator().manual_seed((self.seed << 16) + self.epoch)
+        order = torch.randperm(len(self.lengths), generator=generator).tolist()
+        pool = POOL_BATCHES * self.batch_size
+        batches = []
+        for start in range(0, len(order), pool):
+            alike = sorted(order[start : start + pool], key=self.lengths.__getitem__)
+            batches += [alike[place : place + self.batch_size] for place in range(0, len(alike), self.batch_size)]
+        last = len(batches) - 1
+        for place in [*torch.randperm(last, generator=generator).tolist(), last]:
+            yield from batches[place]
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not type-checked
+    """Records the curve, moves the bar, and stops at the next resumable place after Ctrl-C."""
+
+    def __init__(self, record: Record, progress: TrainingProgress, interrupts: Interrupts, run: Path) -> None:
+        self.record = record
+        self.progress = progress
+        self.interrupts = interrupts
+        self.run = run
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Start the bar."""
+        self.progress.steps(state.global_step, state.max_steps)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """After Ctrl-C, save here; at the end of an epoch the Trainer saves anyway, once it has evaluated."""
+        self.progress.step(state.global_step)
+        if self.interrupts.requested and not float(state.epoch or 0).is_integer():
+            control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Leave, now that the run can be resumed from here."""
+        if self.interrupts.requested:
+            raise TrainingInterrupted(self.run, state.global_step)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Keep losses; the Trainer logs other things under the same hook."""
+        if logs and "loss" in logs:
+            self.record("step", state.global_step, dict(logs))
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: Mapping[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Keep the validation figures."""
+        figures = {name.removeprefix("eval_"): value for name, value in (metrics or {}).items()}
+        self.record("validation", state.global_step, {"epoch": state.epoch, "metrics": figures})
+        self.progress.validated(round(state.epoch or 0), figures)
+
+
+class Loop(Trainer):  # type: ignore[misc]  # as above
+    """One run's loop over `rows`; `validate` gives the figures that choose the best epoch."""
+
+    control: TrainerControl
+
+    def __init__(
+        self,
+        model: Any,
+        task: Task,
+        rows: Sequence[Encoded],
+        training: Training,
+        pad_id: int,
+        folder: Path,
+        validate: Callable[[], Mapping[str, float]],
+        watch: Watch,
+    ) -> None:
+        self._validate = validate
+        self._order = LengthGrouped(
+            [len(row.input_ids) for row in rows],
+            training.batch_size * training.gradient_accumulation,
+            training.seed,
+        )
+        stopping = training.early_stopping
+        super().__init__(
+            model=model,
+            args=_arguments(training, task, folder),
+            data_collator=lambda batch: collate(batch, pad_id),
+            train_dataset=list(rows),
+            eval_dataset=[],  # evaluate() knows its rows
+            optimizers=(_optimizer(model, training), None),
+            compute_loss_func=lambda outputs, labels, num_items_in_batch: (
+                task.loss(outputs.logits, labels, training.label_smoothing) / num_items_in_batch
+            ),
+            callbacks=[watch, *([EarlyStoppingCallback(stopping.patience)] if stopping else [])],
+        )
+        self.remove_callback(PrinterCallback)  # prints to stdout
+        self.model_accepts_loss_kwargs = False  # the count of targets goes to our loss, not into the model
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The task's validation figures under the Trainer's names."""
+        metrics = {f"eval_{name}": value for name, value in self._validate().items()}
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return self._order
+
+    def _save(self, output_dir: str | None = None, state_dict: Mapping[str, Tensor] | None = None) -> None:
+        checkpoint.save_trainable(self.model, Path(output_dir or self.args.output_dir))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        checkpoint.load_trainable(self.model, Path(resume_from_checkpoint))
+
+
+def _arguments(training: Training, task: Task, folder: Path) -> TrainingArguments:
+    stopping = training.early_stopping
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=training.batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=SCHEDULES[training.schedule],
+        warmup_steps=training.warmup,  # a number below 1 is a share of all steps
+        max_grad_norm=training.max_grad_norm,
+        seed=training.seed,
+        logging_steps=LOG_STEPS,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,  # the best and the latest
+        metric_for_best_model=(stopping and stopping.metric) or task.primary_metric,
+        greater_is_better=True,
+        restore_callback_states_from_checkpoint=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+        disable_tqdm=True,
+        log_level="error",
+        report_to=[],
+    )
+
+
+def _optimizer(model: Any, training: Training) -> torch.optim.Optimizer:
+    """Adapter and head each at its rate; weight decay for matrices only."""
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for name, parameter in checkpoint.trainable(model).items():
+        in_head = ".modules_to_save." in name
+        rate = training.head_learning_rate if in_head and training.head_learning_rate else training.learning_rate
+        decay = training.weight_decay if parameter.dim() > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    parameters = [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
+    if training.optimizer == "sgd":
+        return torch.optim.SGD(parameters, momentum=0.9)
+    return torch.optim.AdamW(parameters)

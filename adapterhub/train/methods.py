@@ -1,0 +1,117 @@
+"""From a recipe's ``[method]`` to PEFT's configuration, one builder a kind.
+
+Knows what PEFT calls things, and checks against the model what PEFT would let pass: targets that match nothing or reach
+outside the layers, patterns that match no module, prefixes that leave no room for the text. Initialisations that change
+the base (PiSSA, OLoRA, LoftQ) are not offered: what they train cannot be served beside the base's own weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from peft import LoraConfig, PeftConfig, PrefixTuningConfig
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from adapterhub.errors import RecipeError
+from adapterhub.recipe import Lora, Prefix
+from adapterhub.tasks import Task
+
+
+def peft_config(method: Lora | Prefix, task: Task, model: nn.Module) -> PeftConfig:
+    """PEFT's configuration for `method` on `model`.
+
+    Raises:
+        RecipeError: the method does not fit the model.
+    """
+    kind = str(method.__struct_config__.tag)
+    return METHODS[kind](method, task, model)
+
+
+def _lora(method: Lora, task: Task, model: nn.Module) -> PeftConfig:
+    targets = _targets(method)
+    selected = _selected(targets, model)
+    _refuse_unused_patterns("method.rank_pattern", method.rank_pattern, selected)
+    _refuse_unused_patterns("method.alpha_pattern", method.alpha_pattern, selected)
+    return LoraConfig(
+        task_type=task.peft_task_type,
+        r=method.rank,
+        lora_alpha=method.alpha if method.alpha is not None else 2 * method.rank,
+        lora_dropout=method.dropout,
+        target_modules=targets,
+        use_rslora=method.rslora,
+        use_dora=method.dora,
+        rank_pattern=dict(method.rank_pattern),
+        alpha_pattern=dict(method.alpha_pattern),
+    )
+
+
+def _prefix(method: Prefix, task: Task, model: nn.Module) -> PeftConfig:
+    config: Any = model.config
+    room = getattr(config, "max_position_embeddings", None)
+    longest = getattr(task.options, "max_length", 0)
+    if room is not None and method.length + longest > room:
+        raise RecipeError(
+            f"method.length: {method.length} virtual tokens + max_length {longest} exceed the base's {room} positions",
+            f"Lower one of them, for example task.options.max_length to {room - method.length}.",
+        )
+    return PrefixTuningConfig(
+        task_type=task.peft_task_type,
+        num_virtual_tokens=method.length,
+        prefix_projection=method.projection is not None,
+        encoder_hidden_size=method.projection,
+    )
+
+
+METHODS: Mapping[str, Callable[[Any, Task, nn.Module], PeftConfig]] = {"lora": _lora, "prefix": _prefix}
+
+
+def _targets(method: Lora) -> list[str] | str:
+    """The targets as PEFT takes them: a list of endings, or an expression over the whole name of a module."""
+    if isinstance(method.targets, str) or method.layers is None:
+        return method.targets
+    layers = "|".join(str(layer) for layer in method.layers)
+    names = "|".join(re.escape(name) for name in method.targets)
+    return rf"(?:.*\.)?(?:{layers})\.(?:.*\.)?(?:{names})"
+
+
+def _selected(targets: list[str] | str, model: nn.Module) -> list[str]:
+    """Names of the linear modules that PEFT will adapt; each is in a numbered layer.
+
+    A suffix such as ``dense`` also matches BERT's ``pooler.dense``, which is no part of the layers.
+    """
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
+    selected = [name for name in linear if _matches(name, targets)]
+    unused = [target for target in targets if not any(_matches(name, [target]) for name in linear)]
+    if not selected or (isinstance(targets, list) and unused):
+        endings = sorted({re.sub(r"^.*\.\d+\.", "", name) for name in linear if re.search(r"\.\d+\.", name)})
+        missing = ", ".join(repr(target) for target in unused) if isinstance(targets, list) else repr(targets)
+        raise RecipeError(
+            f"method.targets: no linear module of {type(model).__name__} matches {missing}",
+            f"Its layers hold: {', '.join(endings)}.",
+        )
+    for name in selected:
+        if not re.search(r"\.\d+\.", name):
+            raise RecipeError(
+                f"method.targets: also matches {name}, which is outside of the layers",
+                "Name the modules precisely, for example attention.output.dense instead of dense.",
+            )
+    return selected
+
+
+def _matches(name: str, targets: list[str] | str) -> bool:
+    """PEFT's rule: an expression matches the whole name, a list's entry equals it or ends it after a dot."""
+    if isinstance(targets, str):
+        return re.fullmatch(targets, name) is not None
+    return any(name == target or name.endswith(f".{target}") for target in targets)
+
+
+def _refuse_unused_patterns(place: str, pattern: Mapping[str, int], selected: list[str]) -> None:
+    for key in pattern:
+        if not any(re.match(rf"(.*\.)?({key})$", name) for name in selected):
+            raise RecipeError(
+                f"{place}.{key}: matches none of the adapted modules",
+                f"They are {selected[0]} and {len(selected) - 1} more; a key is an ending or an expression.",
+            )

@@ -1,0 +1,179 @@
+"""A run's folder: what is where in it, and when it may be started, resumed or taken as done.
+
+::
+
+    runs/<name>/
+      recipe.toml       the recipe as it was run
+      checkpoints/      what resuming needs
+      metrics.jsonl     the curve: one line a measurement
+      adapter/          the result; appears complete or not at all
+
+Knows files only. An interrupted run can be resumed with the same recipe, a finished one answers with its result, and
+nothing is ever written over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from adapterhub.errors import AdapterHubError
+from adapterhub.evaluate import MetricValue
+from adapterhub.recipe import Recipe
+
+Metrics = Mapping[str, MetricValue]
+
+
+class RunError(AdapterHubError):
+    """A run's folder cannot be used as asked."""
+
+    code = "run"
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C: the run stopped where it can be resumed. Has `message` and `hint` as adapterhub's errors do."""
+
+    def __init__(self, folder: Path, step: int | None) -> None:
+        where = f"after step {step}" if step is not None else "before the first step"
+        super().__init__(f"interrupted {where}")
+        self.message = f"training interrupted {where}"
+        self.hint = f"Go on with --resume; the run is in {folder}."
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run came to.
+
+    Attributes:
+        folder: the run's folder; the adapter is in `folder`/adapter.
+        digest: of the adapter's manifest.
+        before, after: the test split's figures with the head as initialised, and at the end.
+        trainable_parameters: how many numbers were trained, the head included.
+        trainable_share: that as a share of the backbone's parameters.
+        best_step: the optimizer step whose weights were kept.
+        seconds: wall time over all sittings, evaluation included.
+        dropped_rows: rows left out because their input is in another split as well.
+    """
+
+    folder: Path
+    digest: str
+    before: Metrics
+    after: Metrics
+    trainable_parameters: int
+    trainable_share: float
+    best_step: int
+    seconds: float
+    dropped_rows: int
+
+    @property
+    def adapter(self) -> Path:
+        """The adapter's folder."""
+        return self.folder / "adapter"
+
+
+class RunFolder:
+    """The folder of one run of one recipe."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.toml"
+        self.checkpoints = path / "checkpoints"
+        self.metrics = path / "metrics.jsonl"
+        self.adapter = path / "adapter"
+        self.partial = path / "adapter.partial"
+
+    @classmethod
+    def open(cls, path: Path, recipe: Recipe, resume: bool) -> RunFolder:
+        """The folder at `path`, made if it is not there.
+
+        Raises:
+            RunError: it holds something else, or an unfinished run that was not asked to be resumed.
+        """
+        run = cls(path)
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file", "Name a folder for the run.")
+        holds_other = path.is_dir() and any(path.iterdir()) and not run.recipe.is_file()
+        if holds_other:
+            raise RunError(f"{path} exists and is not a run", "Name another folder.")
+        if not run.begun:
+            if resume and not run.recipe.is_file():
+                raise RunError(f"there is no run in {path} to resume", "Start it without --resume.")
+            run.checkpoints.mkdir(parents=True, exist_ok=True)
+            run.recipe.write_text(recipe.text, encoding="utf-8")
+            return run
+        if run.recipe.read_text(encoding="utf-8") != recipe.text:
+            raise RunError(
+                f"{path} holds a run of another recipe", f"Name another folder, or compare with {run.recipe}."
+            )
+        if not run.finished and not resume:
+            raise RunError(f"{path} holds an unfinished run of this recipe", "Go on with --resume, or delete it first.")
+        return run
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was measured; before that, a recipe that failed may be corrected and run again here."""
+        return self.metrics.is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the adapter has been made; it appears at once, manifest included."""
+        return (self.adapter / "manifest.json").is_file()
+
+    def complete(self) -> None:
+        """Let the adapter appear, now that every file of it is written."""
+        self.partial.replace(self.adapter)
+
+    def result(self) -> TrainingResult:
+        """The result of a finished run, as it recorded it."""
+        lines = _lines(self.metrics)
+        before, after = (next(line for line in lines if line["kind"] == kind) for kind in ("before", "after"))
+        facts = {key: value for key, value in after.items() if key not in ("kind", "step", "metrics")}
+        return TrainingResult(
+            folder=self.path, before=_values(before["metrics"]), after=_values(after["metrics"]), **facts
+        )
+
+
+class Curve:
+    """``metrics.jsonl``: appended to as a run goes on, cut back to the checkpoint when it is resumed."""
+
+    def __init__(self, path: Path, resumed_at: int | None) -> None:
+        self._path = path
+        kept = [line for line in _lines(path) if line["kind"] != "after" and line["step"] <= (resumed_at or 0)]
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        self._kept = kept
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of earlier sittings up to where the curve was cut back to."""
+        return max((line["seconds"] for line in self._kept), default=0.0)
+
+    @property
+    def before(self) -> Metrics | None:
+        """The figures before training, if an earlier sitting measured them."""
+        found = [line for line in self._kept if line["kind"] == "before"]
+        return _values(found[0]["metrics"]) if found else None
+
+    def add(self, kind: str, step: int, **facts: Any) -> None:
+        """Append one line; `kind` is before, step, validation or after."""
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"kind": kind, "step": step, **facts}) + "\n")
+
+    @staticmethod
+    def plain(metrics: Metrics) -> dict[str, dict[str, Any]]:
+        """Metrics as JSON."""
+        return {name: asdict(value) for name, value in metrics.items()}
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The measurements of a curve; a last line that was cut short by a crash is left out."""
+    if not path.is_file():
+        return []
+    texts = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(text) for text in texts if text.endswith("\n")]
+
+
+def _values(plain: Mapping[str, Mapping[str, Any]]) -> Metrics:
+    return {name: MetricValue(**value) for name, value in plain.items()}

@@ -1,0 +1,140 @@
+"""The model that trains: a copy of the base of its own, with a fresh head and the recipe's method on it.
+
+The backbone that serves is never this object. Everything that would make the saved adapter differ from what was trained
+is refused here, before a step is made: head parameters that PEFT would not save, a parent that does not fit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import AutoTokenizer
+from transformers.utils import logging
+
+from adapterhub.errors import RecipeError
+from adapterhub.recipe import Lora, Prefix
+from adapterhub.tasks import Task
+from adapterhub.train.checkpoint import trainable
+from adapterhub.train.methods import peft_config
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A PEFT model ready to train, its tokenizer, and the size of the backbone in it."""
+
+    model: Any
+    tokenizer: Any
+    backbone_parameters: int
+
+    @property
+    def trainable_parameters(self) -> int:
+        """How many numbers training changes, the head's included."""
+        return sum(parameter.numel() for parameter in trainable(self.model).values())
+
+    @property
+    def trainable_share(self) -> float:
+        """Trained parameters over the backbone's."""
+        return self.trainable_parameters / self.backbone_parameters
+
+
+def load(folder: Path, task: Task, method: Lora | Prefix) -> Trainee:
+    """The base in `folder` in 32-bit floats, with a head for the task's labels and `method` on it.
+
+    It lies on the accelerator where there is one (measured on CPU only).
+
+    Raises:
+        RecipeError: the method does not fit the model, or its head would not be saved whole.
+    """
+    labels = dict(enumerate(task.labels))
+    model, info = task.model_class().from_pretrained(
+        folder,
+        num_labels=len(labels),
+        id2label=labels,
+        label2id=task.label_index,
+        dtype=torch.float32,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
+    backbone = sum(parameter.numel() for parameter in getattr(model, model.base_model_prefix).parameters())
+    config = peft_config(method, task, model)
+    try:
+        peft_model: Any = get_peft_model(model, config)
+    except ValueError as error:
+        raise RecipeError(f"method: {config.peft_type.value} cannot be used on {folder.name}: {error}") from error
+    _refuse_unsaved(set(info["missing_keys"]), peft_model)
+    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    return Trainee(peft_model.to(device), AutoTokenizer.from_pretrained(folder, local_files_only=True), backbone)
+
+
+def _refuse_unsaved(initialised: set[str], model: Any) -> None:
+    """Whatever was made at random must be saved with the adapter, or it could never be restored."""
+    saved = {name.replace(".modules_to_save.default", "") for name in trainable(model)}
+    lost = sorted(name for name in initialised if not any(one.endswith(f".{name}") for one in saved))
+    if lost:
+        raise RecipeError(
+            f"base.id: the head's {lost[0]} is in no checkpoint and PEFT would not save it",
+            "Choose a base whose head is a classifier alone (BERT, RoBERTa, DistilBERT, ELECTRA, Llama, …).",
+        )
+
+
+def warm_start(model: Any, task: Task, parent: Path, parent_labels: tuple[str, ...]) -> None:
+    """Put the parent adapter's tensors into the model; labels that the parent has not keep their fresh rows.
+
+    The parent's labels are the first of the task's, in their order.
+
+    Raises:
+        RecipeError: the parent was made by another method, shape or head.
+    """
+    if getattr(model.active_peft_config, "prefix_projection", False):
+        raise RecipeError(
+            "init_from: a prefix with projection cannot start from a saved one", "Leave method.projection out."
+        )
+    if task.labels[: len(parent_labels)] != parent_labels:
+        raise ValueError("a parent's labels come first in the task's")
+    tensors = load_file(parent / "adapter_model.safetensors")
+    own = get_peft_model_state_dict(model, save_embedding_layers=False)
+    odd = sorted(own.keys() ^ tensors.keys())
+    if odd:
+        raise RecipeError(f"init_from: tensor {odd[0]} is in only one of parent and recipe", _SAME_METHOD)
+    heads = len(parent_labels)
+    merged = {}
+    for name, fresh in own.items():
+        given, into = tensors[name], fresh.detach().clone()
+        if given.shape == fresh.shape:
+            into = given
+        elif given.shape == (heads, *fresh.shape[1:]) and fresh.shape[0] == len(task.labels):
+            into[:heads] = given
+        else:
+            raise RecipeError(
+                f"init_from: {name} is {list(given.shape)} in the parent, {list(fresh.shape)} here", _SAME_METHOD
+            )
+        merged[name] = into
+    set_peft_model_state_dict(model, merged)
+
+
+_SAME_METHOD = "Give the recipe the parent's [method]: kind, rank, targets and length must agree."
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence transformers' own prints and bars for a while; they are not about what the user does."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

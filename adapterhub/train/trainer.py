@@ -1,0 +1,206 @@
+"""One training run from recipe to adapter folder: `train`.
+
+Knows the order of things. What each step does is known below: data and metrics by the task, the model by `trainee`, the
+loop by `loop`, the folder by `run`, the adapter's files by `export`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import set_seed
+
+from adapterhub.backbone import BaseSource, locate
+from adapterhub.errors import RecipeError, RequestError
+from adapterhub.evaluate import evaluate, inputs_of
+from adapterhub.recipe import Recipe
+from adapterhub.tasks import Task, get_task
+from adapterhub.tasks.data import Splits, read_splits
+from adapterhub.train import checkpoint, export, trainee
+from adapterhub.train.interrupt import Interrupts
+from adapterhub.train.loop import Loop, Watch
+from adapterhub.train.predictor import ModelPredictor
+from adapterhub.train.progress import Silent, TrainingProgress
+from adapterhub.train.run import Curve, RunFolder, TrainingInterrupted, TrainingResult
+
+if TYPE_CHECKING:
+    from registry import Manifest, Registry
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The published version that a run starts from."""
+
+    folder: Path
+    digest: str
+    manifest: Manifest
+
+
+def train(
+    recipe: Recipe,
+    run_folder: Path | str,
+    *,
+    resume: bool = False,
+    registry: Registry | None = None,
+    progress: TrainingProgress | None = None,
+) -> TrainingResult:
+    """Run `recipe` in `run_folder` and leave an adapter in its ``adapter/``.
+
+    The test split is scored before training and after. A finished run of the same recipe answers with its result. After
+    an interruption, `resume` goes on to the same result as an uninterrupted run.
+
+    Args:
+        recipe: what to do.
+        run_folder: new or empty, or holding a run of this same recipe.
+        resume: go on with an unfinished run.
+        registry: where ``init_from`` is found.
+        progress: told of each stage; silent by default.
+
+    Raises:
+        RecipeError, DataError, BackboneError: what the recipe names is wrong or missing.
+        RunError: the folder cannot be used.
+        TrainingInterrupted: Ctrl-C; a KeyboardInterrupt. The run can be resumed.
+    """
+    run = RunFolder.open(Path(run_folder), recipe, resume)
+    if run.finished:
+        return run.result()
+    try:
+        with trainee.quiet():
+            _train(recipe, run, registry, progress or Silent())
+    except TrainingInterrupted:
+        raise
+    except KeyboardInterrupt as error:
+        last = checkpoint.latest(run.checkpoints)
+        raise TrainingInterrupted(run.path, last.step if last else None) from error
+    return run.result()
+
+
+def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: TrainingProgress) -> None:
+    started = time.monotonic()
+    parent = _parent(recipe, registry)
+    task, splits = _task_and_rows(recipe, parent)
+    source = locate(recipe.base.id, recipe.base.path, recipe.base.revision)
+    _check_parent(parent, source, task)
+    set_seed(recipe.training.seed)
+    student = trainee.load(source.folder, task, recipe.method)
+    if parent is not None:
+        trainee.warm_start(student.model, task, parent.folder, parent.manifest.labels)
+    predictor = ModelPredictor(student.model, task, student.tokenizer)
+    _check_rows(splits, task, student.tokenizer)
+
+    last = checkpoint.latest(run.checkpoints)
+    curve = Curve(run.metrics, last.step if last else None)
+    earlier = curve.seconds
+
+    def record(kind: str, step: int, facts: Mapping[str, Any]) -> None:
+        curve.add(kind, step, **facts, seconds=round(earlier + time.monotonic() - started, 2))
+
+    before = curve.before
+    if before is None:
+        progress.phase(f"scoring {len(splits.test)} test rows before training")
+        before = evaluate(predictor, task, splits.test)
+        record("before", 0, {"metrics": curve.plain(before)})
+    if last is None or not last.ended:
+        progress.phase(f"training {student.trainable_parameters:,} parameters ({student.trainable_share:.2%})")
+        with Interrupts() as interrupts:
+            watch = Watch(record, progress, interrupts, run.path)
+            _loop(recipe, student, task, splits, run, predictor, watch).train(
+                resume_from_checkpoint=str(last.folder) if last else None
+            )
+        last = checkpoint.latest(run.checkpoints)
+    if last is None:
+        raise RecipeError("training made no checkpoint", "Give more rows or more epochs.")
+
+    kept = checkpoint.best(last)
+    checkpoint.load_trainable(student.model, kept.folder)
+    progress.phase(f"scoring {len(splits.test)} test rows after step {kept.step}")
+    after = evaluate(predictor, task, splits.test)
+    facts = export.Facts(recipe, task, splits, source.identity(), before, after, parent.digest if parent else None)
+    digest = export.write(student, facts, run.partial)
+    outcome = {
+        "digest": digest,
+        "metrics": curve.plain(after),
+        "trainable_parameters": student.trainable_parameters,
+        "trainable_share": student.trainable_share,
+        "best_step": kept.step,
+        "dropped_rows": splits.dropped,
+    }
+    record("after", last.step, outcome)
+    run.complete()
+
+
+def _loop(
+    recipe: Recipe,
+    student: trainee.Trainee,
+    task: Task,
+    splits: Splits,
+    run: RunFolder,
+    predictor: ModelPredictor,
+    watch: Watch,
+) -> Loop:
+    questions, wanted = inputs_of(splits.validation, task), task.references(splits.validation)
+    return Loop(
+        student.model,
+        task,
+        task.encode(splits.train, student.tokenizer, with_labels=True),
+        recipe.training,
+        student.tokenizer.pad_token_id,
+        run.checkpoints,
+        validate=lambda: task.metrics(predictor.predict(questions), wanted),
+        watch=watch,
+    )
+
+
+def _task_and_rows(recipe: Recipe, parent: Parent | None) -> tuple[Task, Splits]:
+    """The rows, and the task with the labels that the training rows have; a parent's labels come first."""
+    reader = get_task(recipe.task.name, recipe.task.options)
+    stopping = recipe.training.early_stopping
+    if stopping and stopping.metric is not None and stopping.metric not in reader.metric_names:
+        raise RecipeError(
+            f"training.early_stopping.metric: {reader.name} has no {stopping.metric!r}",
+            f"It has {', '.join(reader.metric_names)}.",
+        )
+    splits = read_splits(recipe.data, reader)
+    inherited = parent.manifest.labels if parent else ()
+    labels = (*inherited, *(label for label in reader.labels_of(splits.train) if label not in inherited))
+    if len(labels) < 2:
+        raise RecipeError(f"data.train: {len(labels)} label, at least 2 are needed", "Check data.columns.")
+    return get_task(recipe.task.name, recipe.task.options, labels), splits
+
+
+def _parent(recipe: Recipe, registry: Registry | None) -> Parent | None:
+    if recipe.init_from is None:
+        return None
+    if registry is None:
+        raise RecipeError(f"init_from: {recipe.init_from} needs a registry", "Name one, or set ADAPTERHUB_REGISTRY.")
+    from registry import Manifest
+
+    version = registry.resolve(recipe.init_from)
+    folder = registry.pull(version)
+    return Parent(folder, version.digest, Manifest.read(folder))
+
+
+def _check_parent(parent: Parent | None, source: BaseSource, task: Task) -> None:
+    if parent is None:
+        return
+    theirs, stated = parent.manifest.task.name, parent.manifest.base.fingerprint
+    if theirs != task.name:
+        raise RecipeError(f"init_from: the parent's task is {theirs}, not {task.name}", "Name a parent of this task.")
+    if stated is not None and stated != source.identity().fingerprint:
+        raise RecipeError(
+            f"init_from: the parent was trained on other weights than {source.id} has here",
+            f"It names {parent.manifest.base.id} ({stated}).",
+        )
+
+
+def _check_rows(splits: Splits, task: Task, tokenizer: Any) -> None:
+    """Encode every row once, so that one the task cannot take is named before hours are spent."""
+    for name, rows in splits.items():
+        try:
+            task.encode(inputs_of(rows, task), tokenizer)
+        except RequestError as error:
+            raise RecipeError(f"data.{name}: {error.message}", error.hint) from error

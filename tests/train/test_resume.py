@@ -1,0 +1,155 @@
+"""Ctrl-C leaves a run that ends, when resumed, exactly where an uninterrupted one does."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from adapterhub.recipe import Recipe
+from adapterhub.train import RunError, TrainingInterrupted, TrainingResult, train
+from adapterhub.train.progress import Silent
+from tests.train.support import LORA, PREFIX, Recipes
+
+STEPS_AN_EPOCH = 11
+ROOT = Path(__file__).parents[2]
+
+
+class InterruptAt(Silent):
+    """Sends this process SIGINT after a step, `times` times."""
+
+    def __init__(self, step: int, times: int = 1) -> None:
+        self.at = step
+        self.times = times
+
+    def step(self, done: int) -> None:
+        if done == self.at:
+            for _ in range(self.times):
+                signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def recipe(recipes: Recipes) -> Recipe:
+    """Everything that a resumed run could get wrong: dropout, a schedule, momentum, accumulation, patience."""
+    training = "epochs = 3\nschedule = cosine\nearly_stopping = { patience = 2 }\nhead_learning_rate = 2e-2"
+    return recipes.make(method=LORA + "\ndropout = 0.2", training=training.replace("cosine", '"cosine"'))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    return train(recipe, tmp_path_factory.mktemp("whole") / "run")
+
+
+def weights(result: TrainingResult) -> dict[str, torch.Tensor]:
+    return load_file(result.adapter / "adapter_model.safetensors")
+
+
+def curve(result: TrainingResult) -> list[Mapping[str, object]]:
+    lines = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
+    return [{"kind": line["kind"], "step": line["step"], "metrics": line.get("metrics")} for line in lines]
+
+
+def assert_same(resumed: TrainingResult, whole: TrainingResult) -> None:
+    assert resumed.best_step == whole.best_step
+    assert (resumed.before, resumed.after) == (whole.before, whole.after)
+    for name, tensor in weights(whole).items():
+        torch.testing.assert_close(weights(resumed)[name], tensor, atol=1e-6, rtol=1e-5)
+    assert curve(resumed) == curve(whole)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [5, STEPS_AN_EPOCH, STEPS_AN_EPOCH + 6, 3 * STEPS_AN_EPOCH],
+    ids=["first epoch", "between epochs", "second epoch", "last step"],
+)
+def test_an_interrupted_run_ends_where_a_whole_one_does(
+    step: int, recipe: Recipe, uninterrupted: TrainingResult, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingInterrupted) as stopped:
+        train(recipe, tmp_path / "run", progress=InterruptAt(step))
+    assert f"after step {step}" in stopped.value.message
+    assert "--resume" in stopped.value.hint
+    assert not (tmp_path / "run" / "adapter").exists()
+    with pytest.raises(RunError, match="unfinished"):
+        train(recipe, tmp_path / "run")
+
+    assert_same(train(recipe, tmp_path / "run", resume=True), uninterrupted)
+
+
+def test_it_may_be_interrupted_again_and_again(recipe: Recipe, uninterrupted: TrainingResult, tmp_path: Path) -> None:
+    for number, step in enumerate((3, 9, 20)):
+        with pytest.raises(TrainingInterrupted):
+            train(recipe, tmp_path / "run", resume=number > 0, progress=InterruptAt(step))
+    assert_same(train(recipe, tmp_path / "run", resume=True), uninterrupted)
+
+
+def test_a_second_ctrl_c_stops_at_once_and_the_run_goes_on_from_the_last_epoch(
+    recipe: Recipe, uninterrupted: TrainingResult, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingInterrupted) as stopped:
+        train(recipe, tmp_path / "run", progress=InterruptAt(STEPS_AN_EPOCH + 4, times=2))
+    assert f"after step {STEPS_AN_EPOCH}" in stopped.value.message
+    assert_same(train(recipe, tmp_path / "run", resume=True), uninterrupted)
+
+
+def test_a_checkpoint_cut_short_by_a_crash_is_not_used(
+    recipe: Recipe, uninterrupted: TrainingResult, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingInterrupted):
+        train(recipe, tmp_path / "run", progress=InterruptAt(STEPS_AN_EPOCH + 6))
+    state = tmp_path / "run" / "checkpoints" / f"checkpoint-{STEPS_AN_EPOCH + 6}" / "trainer_state.json"
+    state.write_text(state.read_text()[:100])
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as stream:
+        stream.write('{"kind": "step", "st')
+    assert_same(train(recipe, tmp_path / "run", resume=True), uninterrupted)
+
+
+def test_a_projected_prefix_resumes(recipes: Recipes, tmp_path: Path) -> None:
+    recipe = recipes.make(method=PREFIX + "\nprojection = 8", data="names")
+    whole = train(recipe, tmp_path / "whole")
+    with pytest.raises(TrainingInterrupted):
+        train(recipe, tmp_path / "run", progress=InterruptAt(4))
+    assert_same(train(recipe, tmp_path / "run", resume=True), whole)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from adapterhub.recipe import Recipe
+from adapterhub.train import TrainingInterrupted, train
+from adapterhub.train.progress import Silent
+
+class Stepwise(Silent):
+    def step(self, done):
+        if done == 17:
+            print("waiting", flush=True)
+            sys.stdin.readline()
+
+try:
+    train(Recipe.read(Path(sys.argv[1])), Path(sys.argv[2]), progress=Stepwise())
+except TrainingInterrupted as stopped:
+    print(stopped.message)
+    sys.exit(130)
+"""
+
+
+def test_a_process_that_is_sent_sigint(recipe: Recipe, uninterrupted: TrainingResult, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(recipe.text)
+    command = [sys.executable, "-c", CHILD, str(tmp_path / "recipe.toml"), str(tmp_path / "run")]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        if child.stdout is None:
+            pytest.fail("no pipe")
+        assert child.stdout.readline() == "waiting\n"
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate("\n")
+    assert (child.returncode, output, errors) == (130, "training interrupted after step 17\n", "")
+    assert_same(train(recipe, tmp_path / "run", resume=True), uninterrupted)
