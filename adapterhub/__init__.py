@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adapterhub.backbone import Backbone
-    from adapterhub.runtime import Engine
+    from adapterhub.runtime.engine import Engine
 
 __all__ = ["Backbone", "Engine"]
 
-_HOMES = {"Backbone": "adapterhub.backbone", "Engine": "adapterhub.runtime"}
+_HOMES = {"Backbone": "adapterhub.backbone", "Engine": "adapterhub.runtime.engine"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,53 @@
+"""``adapterhub evaluate``: an adapter's figures on labelled rows, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from adapterhub.cli.output import Output, json_option, table
+from adapterhub.cli.serving import base_path_option, served
+from adapterhub.errors import DataError
+
+if TYPE_CHECKING:
+    from adapterhub.tasks import Task
+    from registry import Manifest
+
+
+@click.command("evaluate")
+@click.argument("target", metavar="REF|FOLDER")
+@click.option("--data", type=click.Path(path_type=Path), help="Labelled rows (JSON lines), not those of its recipe.")
+@click.option(
+    "--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True, help="Which rows."
+)
+@base_path_option
+@json_option
+def evaluate_command(target: str, data: Path | None, split: str, base_path: Path | None, as_json: bool) -> None:
+    """Score an adapter on labelled rows.
+
+    Takes a published version, a run folder or an adapter folder, which answers through the same engine that serves.
+    Intervals are 95% bootstrap.
+    """
+    from adapterhub.evaluate import evaluate
+    from adapterhub.tasks import task_of
+
+    with served(target, base_path) as adapter:
+        task = task_of(adapter.manifest)
+        figures = evaluate(adapter, task, _rows(adapter.manifest, task, data, split), split)
+    text = table((split, "value [95% interval]", "rows"), ((name, str(at), at.n) for name, at in figures.items()))
+    Output(as_json).result({"adapter": target, "digest": adapter.manifest.digest, "metrics": figures}, text)
+
+
+def _rows(manifest: Manifest, task: Task, data: Path | None, split: str) -> Sequence[Mapping[str, Any]]:
+    from adapterhub.recipe import Recipe
+    from adapterhub.tasks.data import read_rows, read_splits
+
+    if data is not None:
+        return read_rows(data, task)
+    text = manifest.document.get("recipe")
+    if not text:
+        raise DataError("the manifest holds no recipe, which would name the rows", "Name them: --data FILE.")
+    return dict(read_splits(Recipe.parse(text, "the manifest's recipe").data, task).items())[split]

@@ -1,0 +1,98 @@
+"""``adapterhub publish``: a folder becomes an immutable version, after it was checked against its base."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adapterhub import settings
+from adapterhub.cli.output import Output, json_option
+from adapterhub.cli.serving import base_path_option, load_backbone
+from adapterhub.errors import BackboneError
+
+if TYPE_CHECKING:
+    from adapterhub.backbone import BaseIdentity
+    from registry import Facts
+
+
+@click.command("publish")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("version", metavar="OWNER/NAME@VERSION")
+@click.option("--base", help="Hub id of the base, where the folder does not say it.")
+@click.option("--task", help="The Hub's pipeline tag, where the folder does not say it.")
+@click.option("--licence", help="The Hub's identifier of the licence, where the folder does not say it.")
+@click.option("--labels", help="Labels in the order of the head's outputs, comma-separated.")
+@click.option("--no-base-check", is_flag=True, help="Publish though the base is not here to check the adapter against.")
+@base_path_option
+@json_option
+def publish_command(
+    folder: Path,
+    version: str,
+    base: str | None,
+    task: str | None,
+    licence: str | None,
+    labels: str | None,
+    no_base_check: bool,
+    base_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Publish a folder as an immutable version.
+
+    FOLDER is a run, or any PEFT adapter; one made elsewhere needs what it does not say itself: --base, --task,
+    --licence and --labels.
+    """
+    from registry import Facts, open_registry
+
+    repository, _, number = version.partition("@")
+    if not number:
+        raise click.UsageError("name the version: OWNER/NAME@1.0.0", click.get_current_context())
+    output = Output(as_json)
+    facts = Facts(base=base, task=task, licence=licence, labels=tuple(labels.split(",")) if labels else None)
+    if not no_base_check:
+        facts = checked(folder, facts, base_path)
+    published = open_registry(settings.registry_location()).publish(folder, repository, number, facts=facts)
+    output.result(published, f"published {published} as {published.digest}")
+
+
+def checked(folder: Path, facts: Facts, base_path: Path | None) -> Facts:
+    """Load the folder as an engine would, and add what the base is to `facts`.
+
+    The folder is published to a registry that is thrown away, so that what is checked is what will be pulled.
+
+    Raises:
+        RegistryError: the folder is not admitted.
+        BackboneError: the base is not here to check against.
+        AdapterError: the adapter does not fit the base.
+    """
+    from adapterhub.runtime.adapter import AdapterLoader
+    from registry import Manifest, open_registry
+
+    with tempfile.TemporaryDirectory() as scratch:
+        registry = open_registry(scratch)
+        staged = registry.pull(registry.publish(folder, "local/folder", "0.0.0", facts=facts))
+        base = Manifest.read(staged).base
+        try:
+            backbone = load_backbone(base, base_path)
+        except BackboneError as error:
+            raise BackboneError(
+                f"{base.id} is needed to check the adapter: {error.message}",
+                f"{error.hint} Or publish it unchecked with --no-base-check: whoever loads it will find out.",
+            ) from error
+        if base.fingerprint is None:
+            facts = _with_identity(facts, backbone.identity)
+            staged = registry.pull(registry.publish(folder, "local/folder", "0.0.1", facts=facts))
+        AdapterLoader(backbone).load(staged)
+    return facts
+
+
+def _with_identity(facts: Facts, base: BaseIdentity) -> Facts:
+    return dataclasses.replace(
+        facts,
+        fingerprint=base.fingerprint,
+        tokenizer_fingerprint=base.tokenizer_fingerprint,
+        architecture=base.architecture,
+    )

@@ -1,0 +1,81 @@
+"""An adapter made ready to answer rows, for the commands that need answers: the same engine that serves.
+
+Takes a reference or a folder. A folder is first published to a registry of its own that is thrown away afterwards, so
+that it goes through the same admission and the same checks as everything that is served.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from adapterhub import settings
+
+if TYPE_CHECKING:
+    from adapterhub import Backbone, Engine
+    from adapterhub.tasks import Answer, Row
+    from registry import Manifest, Registry
+    from registry.manifest.schema import BasePart
+
+base_path_option: Callable[..., Any] = click.option(
+    "--base-path",
+    type=click.Path(path_type=Path, exists=True),
+    help="Folder or GGUF file of the base, where its id alone does not find it.",
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """One adapter on a backbone; a Predictor as `adapterhub.evaluate` knows it."""
+
+    manifest: Manifest
+    reference: str
+    engine: Engine
+
+    def predict(self, rows: Sequence[Row]) -> list[Answer]:
+        """One answer a row, in order."""
+        return self.engine.predict([(self.reference, row) for row in rows])
+
+
+@contextmanager
+def served(target: str, base_path: Path | None) -> Iterator[Served]:
+    """The adapter that `target` (a reference or a folder) names, on its own base; released on exit.
+
+    Raises:
+        RegistryError: the reference does not resolve, or the folder is not admitted.
+        BackboneError, AdapterError: the base is not here, or the adapter does not fit it.
+    """
+    from adapterhub import Engine
+    from registry import Manifest, open_registry
+
+    with tempfile.TemporaryDirectory() as scratch:
+        registry: Registry
+        if Path(target).is_dir():
+            registry = open_registry(scratch)
+            version = registry.publish(Path(target), "local/folder", "0.0.0")
+        else:
+            registry = open_registry(settings.registry_location())
+            version = registry.resolve(target)
+        manifest = Manifest.read(registry.pull(version))
+        with Engine(load_backbone(manifest.base, base_path), registry) as engine:
+            yield Served(manifest, str(version), engine)
+
+
+def load_backbone(base: BasePart, path: Path | None) -> Backbone:
+    """The base as a manifest states it: found by its id, or at `path`.
+
+    Raises:
+        BackboneError: it is not here, or cannot be loaded.
+    """
+    from transformers.utils import logging
+
+    from adapterhub import Backbone
+
+    logging.disable_progress_bar()
+    return Backbone.load(path or base.id, id=base.id if path else None, revision=base.revision)

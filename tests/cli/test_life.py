@@ -1,0 +1,138 @@
+"""The life of an adapter, command by command, as a program would drive it."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Outcome, Run
+from tests.train.support import Recipes
+
+Publish = Callable[[str], Outcome]
+
+
+def test_train_leaves_a_run_and_says_what_it_came_to(adapterhub: Run, recipes: Recipes, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(recipes.text(), encoding="utf-8")
+    done = adapterhub("train", recipe, "--run", tmp_path / "run", "--json")
+    assert done.code == 0, done.err
+    assert Path(done.document["adapter"], "adapter_model.safetensors").is_file()
+    assert set(done.document["metrics"]) == {"before", "after"}
+    assert "accuracy" in done.document["metrics"]["after"]
+    again = adapterhub("train", recipe, "--run", tmp_path / "run", "--json")
+    assert again.document == done.document
+
+
+def test_evaluate_gives_the_figures_that_training_gave(adapterhub: Run, trained: Path, tiny_base: Path) -> None:
+    done = adapterhub("evaluate", trained, "--base-path", tiny_base, "--json")
+    assert done.code == 0, done.err
+    recorded = adapterhub_manifest(trained)["metrics"]["after"]
+    assert done.document["metrics"] == recorded
+
+
+def adapterhub_manifest(run: Path) -> dict[str, dict[str, object]]:
+    from registry import Manifest
+
+    return dict(Manifest.read(run / "adapter").document)
+
+
+def test_evaluate_takes_other_rows(adapterhub: Run, publish: Publish, tiny_base: Path, tmp_path: Path) -> None:
+    publish("acme/chat@1.0.0")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "tell me a joke", "label": "chat"}\n' * 3, encoding="utf-8")
+    done = adapterhub("evaluate", "acme/chat", "--data", rows, "--base-path", tiny_base, "--json")
+    assert done.code == 0, done.err
+    assert done.document["metrics"]["accuracy"]["n"] == 3
+
+
+def test_publish_names_the_version(publish: Publish) -> None:
+    done = publish("acme/chat@1.0.0")
+    assert done.code == 0, done.err
+    assert (done.document["repository"], done.document["version"]) == ("acme/chat", "1.0.0")
+    assert done.document["digest"].startswith("sha256:")
+
+
+def test_predict_answers_each_row_with_its_version(adapterhub: Run, publish: Publish, tiny_base: Path) -> None:
+    digest = publish("acme/chat@1.0.0").document["digest"]
+    rows = ("tell me a joke", "the printer is on fire")
+    done = adapterhub("predict", "acme/chat", *rows, "--base-path", tiny_base, "--json")
+    assert done.code == 0, done.err
+    answers = done.document["answers"]
+    assert [answer["row"] for answer in answers] == list(rows)
+    assert {answer["label"] for answer in answers} <= {"chat", "complaint"}
+    assert {(answer["version"], answer["digest"]) for answer in answers} == {("acme/chat@1.0.0", digest)}
+
+
+def test_predict_reads_rows_from_stdin(
+    adapterhub: Run, trained: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO('"hello"\n\n{"text": "what is on fire"}\n'))
+    done = adapterhub("predict", trained, "--base-path", tiny_base, "--json")
+    assert done.code == 0, done.err
+    assert [answer["row"] for answer in done.document["answers"]] == ["hello", {"text": "what is on fire"}]
+
+
+def test_an_alias_moves_and_remembers(adapterhub: Run, publish: Publish) -> None:
+    publish("acme/chat@1.0.0")
+    publish("acme/chat@1.1.0")
+    assert adapterhub("alias", "acme/chat", "production", "1.0.0", "--expect", "none").code == 0
+    moved = adapterhub("alias", "acme/chat", "production", "1.1.0", "--expect", "1.0.0", "--json")
+    assert (moved.document["previous"], moved.document["version"]) == ("1.0.0", "1.1.0")
+    history = adapterhub("alias", "acme/chat", "production", "--history", "--json").document["history"]
+    assert [(change["previous"], change["version"]) for change in history] == [("1.0.0", "1.1.0"), (None, "1.0.0")]
+    assert adapterhub("show", "acme/chat@production", "--json").document["version"] == "1.1.0"
+
+
+def test_list_and_show_say_what_is_there(adapterhub: Run, publish: Publish) -> None:
+    assert adapterhub("list", "--json").document == {"repositories": []}
+    publish("acme/chat@1.0.0")
+    publish("acme/chat@1.1.0")
+    (listed,) = adapterhub("list", "--json").document["repositories"]
+    assert (listed["repository"], listed["versions"], listed["task"]) == ("acme/chat", 2, "text-classification")
+    assert adapterhub("list", "--task", "token-classification", "--json").document == {"repositories": []}
+    versions = adapterhub("list", "acme/chat", "--json").document["versions"]
+    assert [one["version"] for one in versions] == ["1.1.0", "1.0.0"]
+    shown = adapterhub("show", "acme/chat@^1.0", "--json").document
+    assert shown["manifest"]["base"]["id"] == "tests/tiny-bert"
+
+
+def test_pull_gives_a_folder_that_peft_opens(adapterhub: Run, publish: Publish, tiny_base: Path) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForSequenceClassification
+
+    publish("acme/chat@1.0.0")
+    folder = adapterhub("pull", "acme/chat@1.0.0", "--json").document["folder"]
+    base = AutoModelForSequenceClassification.from_pretrained(tiny_base, num_labels=2)
+    assert PeftModel.from_pretrained(base, folder).active_adapter == "default"
+
+
+def test_a_yanked_version_warns_and_a_revoked_one_is_refused(adapterhub: Run, publish: Publish) -> None:
+    publish("acme/chat@1.0.0")
+    publish("acme/chat@1.1.0")
+    assert adapterhub("yank", "acme/chat@1.1.0", "--reason", "wrong labels", "--json").document["status"] == "yanked"
+    assert adapterhub("show", "acme/chat@^1.0", "--json").document["version"] == "1.0.0"
+    pinned = adapterhub("pull", "acme/chat@1.1.0", "--json")
+    assert (pinned.code, pinned.document["version"]) == (0, "1.1.0")
+    assert "wrong labels" in pinned.err
+    assert adapterhub("revoke", "acme/chat@1.1.0", "--reason", "leaked", "--json").document["status"] == "revoked"
+    refused = adapterhub("pull", "acme/chat@1.1.0", "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (1, "revoked")
+
+
+def test_an_adapter_made_with_peft_alone_is_published_by_four_facts(
+    adapterhub: Run, trained: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(trained / "adapter" / name, folder)
+    facts = ("--base", "tests/tiny-bert", "--task", "text-classification", "--licence", "mit", "--labels", "chat,other")
+    done = adapterhub("publish", folder, "acme/foreign@0.1.0", *facts, "--base-path", tiny_base, "--json")
+    assert done.code == 0, done.err
+    manifest = adapterhub("show", "acme/foreign", "--json").document["manifest"]
+    assert manifest["base"]["fingerprint"].startswith("sha256:"), "checked against the base, so it says which one"
+    assert manifest["head"]["labels"] == ["chat", "other"]
