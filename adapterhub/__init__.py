@@ -8,9 +8,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import registry
+
 if TYPE_CHECKING:
     from adapterhub.backbone import Backbone
     from adapterhub.runtime.engine import Engine
+
+if getattr(registry, "DISTRIBUTION", None) != "adapterhub":  # another package of that name was found first
+    raise ImportError(
+        f"adapterhub needs its own package registry, and {registry.__file__} is another of that name; "
+        "uninstall that one, or use an environment of its own"
+    )
 
 __all__ = ["Backbone", "Engine"]
 
