@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from transformers import set_seed
 
 from adapterhub.backbone import locate
+from adapterhub.backbone.quiet import quiet
 from adapterhub.evaluate import inputs_of
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import get_task
@@ -97,7 +98,7 @@ def measure(pooling: Callable[[Any], None], rows: int, epochs: int) -> dict[str,
 @click.option("--json", "as_json", is_flag=True, help="One JSON line on stdout.")
 def main(rows: int, epochs: int, as_json: bool) -> None:
     """Compare both poolings of one recipe."""
-    with trainee.quiet():
+    with quiet():
         results = {pooling.__name__: measure(pooling, rows, epochs) for pooling in (first_token, mean)}
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     facts = {"commit": commit, "machine": platform.machine(), "threads": torch.get_num_threads(), "rows": rows}

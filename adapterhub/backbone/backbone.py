@@ -16,9 +16,9 @@ from safetensors import safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-from transformers.utils import logging as transformers_logging
 
 from adapterhub.backbone.fingerprint import checkpoint_files
+from adapterhub.backbone.quiet import quiet
 from adapterhub.backbone.source import BaseIdentity, BaseSource, locate
 from adapterhub.errors import BackboneError
 
@@ -74,6 +74,11 @@ class Backbone:
             BackboneError: the base is not here, or its checkpoint does not fill the model.
         """
         source = locate(str(base), revision=revision) if id is None else locate(id, base, revision)
+        with quiet():
+            return cls._from_source(source, device, dtype)
+
+    @classmethod
+    def _from_source(cls, source: BaseSource, device: str | torch.device | None, dtype: torch.dtype) -> Backbone:
         config = AutoConfig.from_pretrained(source.folder)
         if config.is_encoder_decoder:
             raise BackboneError(
@@ -142,8 +147,6 @@ class Backbone:
 def _load_model(source: BaseSource, config: Any, dtype: torch.dtype) -> nn.Module:
     causal = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type) in (config.architectures or [])
     loader = AutoModelForCausalLM if causal else AutoModel
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
     try:
         model, info = loader.from_pretrained(
             source.folder,
@@ -155,8 +158,6 @@ def _load_model(source: BaseSource, config: Any, dtype: torch.dtype) -> nn.Modul
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise BackboneError(f"{source.id} cannot be loaded: {error}", "Check the base's files.") from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
     missing = {str(key) for key in info["missing_keys"]}
     if any("pooler." in key for key in missing):
         getattr(model, model.base_model_prefix, model).pooler = None  # made up at random: no adapter may read it

@@ -53,6 +53,13 @@ def _convert(file: Path, target: Path) -> None:
         raise MissingDependency(
             "the package gguf, which reads this base, is not installed", "pip install gguf"
         ) from error
+    from adapterhub.backbone.quiet import quiet
+
+    with quiet():
+        _dequantize(file, target)
+
+
+def _dequantize(file: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -73,9 +73,6 @@ def load_backbone(base: BasePart, path: Path | None) -> Backbone:
     Raises:
         BackboneError: it is not here, or cannot be loaded.
     """
-    from transformers.utils import logging
-
     from adapterhub import Backbone
 
-    logging.disable_progress_bar()
     return Backbone.load(path or base.id, id=base.id if path else None, revision=base.revision)

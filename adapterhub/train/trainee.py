@@ -6,9 +6,6 @@ is refused here, before a step is made: head parameters that PEFT would not save
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,6 @@ import torch
 from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
-from transformers.utils import logging
 
 from adapterhub.errors import RecipeError
 from adapterhub.recipe import Lora, Prefix
@@ -122,19 +118,3 @@ def warm_start(model: Any, task: Task, parent: Path, parent_labels: tuple[str, .
 
 
 _SAME_METHOD = "Give the recipe the parent's [method]: kind, rank, targets and length must agree."
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence transformers' own prints and bars for a while; they are not about what the user does."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import set_seed
 
 from adapterhub.backbone import BaseSource, locate
+from adapterhub.backbone.quiet import quiet
 from adapterhub.errors import RecipeError, RequestError
 from adapterhub.evaluate import evaluate, inputs_of
 from adapterhub.recipe import Recipe
@@ -69,7 +70,7 @@ def train(
     if run.finished:
         return run.result()
     try:
-        with trainee.quiet():
+        with quiet():
             _train(recipe, run, registry, progress or Silent())
     except TrainingInterrupted:
         raise

@@ -75,6 +75,7 @@ def test_a_pooler_that_the_checkpoint_lacks_is_not_made_up(tiny_base: Path, tmp_
     assert Backbone.load(copy, id="tests/tiny-bert").pooler is None
 
 
+@pytest.mark.slow
 def test_a_gguf_decoder_is_converted_once_and_computes_what_transformers_computes() -> None:
     source = locate(SMOLLM2)
     assert source.source == "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -94,6 +94,7 @@ def tiny(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     return Shelf(base, TINY, backbone, folder, {**RECIPES, **classifier})
 
 
+@pytest.mark.slow
 def test_one_mixed_batch_generates_what_peft_generates(tiny: Shelf) -> None:
     rows = [(name, prompt) for prompt in PROMPTS for name in (*RECIPES, None)]
     with Engine(tiny.backbone, tiny.registry) as engine:
