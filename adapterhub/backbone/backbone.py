@@ -7,6 +7,7 @@ left out. Knows nothing of adapters: it is never written to, never handed to ``g
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ class Backbone:
     Attributes:
         identity: what adapters must have been trained on to be served here.
         config: transformers' configuration of the base.
-        tokenizer: the base's own fast tokenizer.
+        tokenizer: the base's own fast tokenizer. Hold `tokenizing` while calling it: a call sets its truncation.
+        generation_config: what the base says of generating, or None.
         base: the model without any head, e.g. ``BertModel`` or ``LlamaModel``; its pooler is taken out (see `pooler`).
         pooler: ``[n, T, hidden] -> [n, hidden]`` over each row's first token, or None where the checkpoint has none.
             It stands beside `base` because rows that are packed into one sequence have a first token each.
@@ -41,11 +43,13 @@ class Backbone:
         self.identity: BaseIdentity = source.identity()
         self.config: Any = model.config
         self.tokenizer = tokenizer
+        self.tokenizing = threading.Lock()
+        self.generation_config: Any = getattr(model, "generation_config", None)
         self.base: Any = getattr(model, str(model.base_model_prefix), model)
         self.lm_head: nn.Module | None = model.get_output_embeddings() if self.base is not model else None  # type: ignore[operator]
-        self.pooler: nn.Module | None = getattr(self.base, "pooler", None)
-        if self.pooler is not None:
-            self.base.pooler = None
+        if self.lm_head is not None:
+            _check_lm_head(source.id, model, self.base, self.lm_head)
+        self.pooler: nn.Module | None = _taken_pooler(self.base)
         self._files = checkpoint_files(source.folder)
         parameter = next(self.base.parameters())
         self.device: torch.device = parameter.device
@@ -169,6 +173,31 @@ def _load_model(source: BaseSource, config: Any, dtype: torch.dtype) -> nn.Modul
             "The base's files are incomplete or belong to another architecture; fetch them again.",
         )
     return model  # type: ignore[no-any-return]
+
+
+def _check_lm_head(id: str, model: nn.Module, base: nn.Module, lm_head: nn.Module) -> None:
+    """Some models do more to the last state than multiply it by the output embedding: refuse them."""
+    ids = torch.arange(1, 5, device=next(model.parameters()).device).unsqueeze(0)
+    with torch.inference_mode():
+        expected = model(input_ids=ids).logits.float()
+        difference = (lm_head(base(input_ids=ids).last_hidden_state).float() - expected).abs().max()
+    if not difference <= 1e-3 * max(1.0, float(expected.abs().max())):
+        raise BackboneError(
+            f"{type(model).__name__} of {id} makes its logits by more than its output embedding, which is not served",
+            "Serve a decoder of the Llama, Qwen, GPT-2 … families.",
+        )
+
+
+def _taken_pooler(base: Any) -> nn.Module | None:
+    """Take the pooler out of `base`; None where none maps ``[n, T, hidden]`` to ``[n, hidden]`` by itself."""
+    pooler: nn.Module | None = getattr(base, "pooler", None)
+    if pooler is None:
+        return None
+    base.pooler = None
+    weight = next(pooler.parameters())
+    with torch.inference_mode():
+        pooled = pooler(torch.zeros(1, 2, base.config.hidden_size, dtype=weight.dtype, device=weight.device))
+    return pooler if pooled.dim() == 2 else None
 
 
 def _default_device() -> torch.device:

@@ -89,6 +89,7 @@ class AdapterLoader:
         """
         manifest = Manifest.read(folder)
         self._check_base(manifest)
+        self._check_said(manifest)
         config = _config(folder)
         shell = self._shell(manifest)
         tensors = _tensors(folder / WEIGHTS, self._backbone.device)
@@ -102,10 +103,32 @@ class AdapterLoader:
             self._check_takes_prefix()
             prefix = read_prefix(config, body, self._backbone.config, self._backbone.dtype)
         head = self._head(shell, head_tensors) if shell.shapes else None
-        task = task_of(manifest) if head else None
+        task = self._task(manifest) if head else None
         adapter = Adapter(manifest.digest, manifest, deltas, prefix, head, task)
         self._check_room(adapter)
         return adapter
+
+    def _task(self, manifest: Manifest) -> Task:
+        """The task that decodes the head, which must be the head that it decodes."""
+        task, head = task_of(manifest), manifest.head
+        if head.kind != task.head_kind or head.problem_type not in (None, task.problem_type):
+            raise AdapterError(
+                f"head.kind {head.kind} with problem_type {head.problem_type} is not what {task.name} decodes "
+                f"({task.head_kind}, {task.problem_type})",
+                "Publish it under the task that it was trained for; regression and multi-label are not served yet.",
+            )
+        return task
+
+    def _check_said(self, manifest: Manifest) -> None:
+        """What a manifest asks for and this runtime does not do is refused, not passed over."""
+        if manifest.head.pooling is not None or manifest.typed.prompt is not None:
+            asked = "prompt" if manifest.head.pooling is None else f"head.pooling {manifest.head.pooling}"
+            raise AdapterError(f"the manifest asks for {asked}, which is not served yet", "Publish it without.")
+        if manifest.head.kind == "causal-lm" and not self._backbone.is_decoder:
+            raise AdapterError(
+                f"a causal-lm adapter needs a vocabulary head, and {self._backbone.identity.id} was saved without one",
+                "Load the base's checkpoint with its language-model head.",
+            )
 
     def _check_base(self, manifest: Manifest) -> None:
         base, resident = manifest.base, self._backbone.identity

@@ -83,6 +83,7 @@ class Engine:
         self._registry = registry
         self._loader = AdapterLoader(backbone, unverified_bases=unverified_bases)
         self._max_step_tokens = max_step_tokens
+        self._closed = False
         self._step = threading.Lock()  # one pass at a time: two would only share the same cores
         self.pool = AdapterPool(slots, self._load)
         self.follower = Follower(registry, interval=poll_seconds, prepare=self.pool.load)
@@ -95,7 +96,8 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Stop following; resident adapters go with the engine."""
+        """Stop following, and answer no more: what is not followed could be revoked unnoticed."""
+        self._closed = True
         self.follower.stop()
 
     def follow(self, reference: str) -> Version:
@@ -157,9 +159,13 @@ class Engine:
 
     def _entered(self, requests: Sequence[Request]) -> Iterator[tuple[list[_Ticket], Mapping[str, Adapter]]]:
         """Requests with their versions, sorted by version, in parts whose adapters fit the pool together."""
-        known = {reference: self.follower.follow(reference) for reference in {ref for ref, _ in requests if ref}}
+        if self._closed:
+            raise RequestError("the engine is closed", "Open another one.")
+        known = {
+            reference: self.follower.follow(reference) for reference in {ref for ref, _ in requests if ref is not None}
+        }
         tickets = [
-            _Ticket(index, known[reference] if reference else None, row)
+            _Ticket(index, None if reference is None else known[reference], row)
             for index, (reference, row) in enumerate(requests)
         ]
         groups = [list(group) for _, group in groupby(sorted(tickets, key=lambda t: t.key), key=lambda t: t.key)]
@@ -171,7 +177,7 @@ class Engine:
 
     def _speaks(self, adapter: Adapter | None) -> bool:
         """Whether rows of this adapter are answered with text."""
-        return self.backbone.is_decoder and (adapter is None or adapter.head is None)
+        return self.backbone.is_decoder if adapter is None else adapter.manifest.head.kind == "causal-lm"
 
     def _read(self, tickets: Sequence[_Ticket], adapters: Mapping[str, Adapter]) -> Iterator[tuple[int, Answer]]:
         rows = [
@@ -187,11 +193,12 @@ class Engine:
     def _encode(self, ticket: _Ticket, adapter: Adapter | None, room: int = 0) -> Encoded:
         """The row as the model reads it, checked to fit the positions with `room` more tokens to come."""
         try:
-            if adapter is not None and adapter.task is not None:
-                encoded = adapter.task.encode([ticket.row], self.backbone.tokenizer)[0]
-            else:
-                ids = generate.encode_prompt(self.backbone, ticket.row)
-                encoded = Encoded(input_ids=ids, token_type_ids=None)
+            with self.backbone.tokenizing:
+                if adapter is not None and adapter.task is not None:
+                    encoded = adapter.task.encode([ticket.row], self.backbone.tokenizer)[0]
+                else:
+                    ids = generate.encode_prompt(self.backbone, ticket.row)
+                    encoded = Encoded(input_ids=ids, token_type_ids=None)
             read.check_length(self.backbone, adapter.prefix_length if adapter else 0, len(encoded.input_ids), room)
         except AdapterHubError as error:
             raise RequestError(f"row {ticket.index}: {error.message}", error.hint) from error
@@ -222,7 +229,7 @@ class Engine:
 
 def _answer(ticket: _Ticket, row: EncodedRow, output: torch.Tensor) -> Answer:
     if row.adapter is None or row.adapter.task is None:
-        return HiddenAnswer(version=ticket.version, last_hidden_state=output)
+        return HiddenAnswer(version=ticket.version, last_hidden_state=output.clone())  # not the whole step
     answer = row.adapter.task.decode([output], [row.encoded])[0]
     return dataclasses.replace(answer, version=ticket.version)
 

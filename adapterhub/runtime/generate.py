@@ -131,6 +131,9 @@ def encode_prompt(backbone: Backbone, row: Row) -> list[int]:
 
 
 def _end_tokens(backbone: Backbone) -> frozenset[int]:
-    stated = backbone.config.eos_token_id
-    ends = stated if isinstance(stated, list) else [stated]
-    return frozenset(end for end in [*ends, backbone.tokenizer.eos_token_id] if end is not None)
+    """What ends a text by the config, by generation_config.json (chat models name their end of turn there) or both."""
+    found = {backbone.tokenizer.eos_token_id}
+    for config in (backbone.config, backbone.generation_config):
+        stated = getattr(config, "eos_token_id", None)
+        found.update(stated if isinstance(stated, list) else [stated])
+    return frozenset(found - {None})

@@ -16,16 +16,18 @@ from adapterhub import ops
 from adapterhub.backbone import Backbone
 from adapterhub.errors import BackboneError, RequestError
 from adapterhub.runtime import plan as plans
+from adapterhub.runtime import probe
 from adapterhub.runtime.lora import LINEAR
 
 ATTENTION = "adapterhub-packed"
+CHANGES_THE_SCORES = ("softcap", "s_aux", "position_bias", "head_mask")  # what transformers' models ask for beside ours
 
 
 def attach(backbone: Backbone) -> None:
     """Make `backbone` run packed steps; attaching it again changes nothing.
 
     Raises:
-        BackboneError: this architecture does not let its attention be exchanged, so rows cannot be packed.
+        BackboneError: this architecture does not let its attention be exchanged, or its rows meet elsewhere.
     """
     if backbone.base.config._attn_implementation == ATTENTION:
         return
@@ -34,9 +36,16 @@ def attach(backbone: Backbone) -> None:
             f"{type(backbone.base).__name__} does not take an attention function, which packed batches need",
             "Serve a base of the BERT, RoBERTa, ModernBERT, Llama, Qwen, GPT-2 … families.",
         )
+    own = probe.own_states(backbone)
+    implementation = backbone.base.config._attn_implementation
     # No mask function is registered under this name, so the model makes no mask and hands on None.
     AttentionInterface.register(ATTENTION, _attention)
     backbone.base.set_attn_implementation(ATTENTION)
+    try:
+        probe.check(backbone, own)
+    except BackboneError:
+        backbone.base.set_attn_implementation(implementation)
+        raise
     for name, module in backbone.modules():
         if isinstance(module, LINEAR):
             module.register_forward_hook(partial(_add_deltas, name))
@@ -59,8 +68,12 @@ def _attention(
     scaling: float | None = None,
     is_causal: bool | None = None,
     sliding_window: int | None = None,
-    **_: Any,
+    **others: Any,
 ) -> tuple[Tensor, None]:
+    if changes := sorted(name for name in CHANGES_THE_SCORES if others.get(name) is not None):
+        raise BackboneError(
+            f"{type(module).__name__} asks its attention for {changes[0]}, which is not served yet", "Use another base."
+        )
     plan = plans.current()
     if plan is None or attention_mask is not None:
         raise BackboneError(

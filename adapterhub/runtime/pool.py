@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,6 +45,8 @@ class AdapterPool:
 
     def __init__(self, slots: int, load: Callable[[Version], Adapter]) -> None:
         """Hold at most `slots` adapters; `load` fetches and checks one, and raises if it does not fit."""
+        if slots < 1:
+            raise ValueError(f"a pool of {slots} slots holds nothing; give it 1 or more")
         self.capacity = slots
         self._load = load
         self._slots: OrderedDict[str, Slot] = OrderedDict()
@@ -69,8 +71,7 @@ class AdapterPool:
             )
         claimed, fresh = self._claim(wanted)
         try:
-            for digest in fresh:
-                self._fill(claimed[digest])
+            self._fill_all([claimed[digest] for digest in fresh])
             yield {digest: slot.content.result() for digest, slot in claimed.items()}
         finally:
             self._release(claimed.values())
@@ -118,6 +119,17 @@ class AdapterPool:
             idle = next(digest for digest, slot in self._slots.items() if not slot.leases)
             del self._slots[idle]
 
+    def _fill_all(self, slots: Sequence[Slot]) -> None:
+        """Fill claimed slots; if this thread is interrupted, whoever else waits for one of them is told so."""
+        try:
+            for slot in slots:
+                self._fill(slot)
+        finally:
+            for slot in slots:
+                if not slot.content.done():
+                    slot.doomed = True
+                    slot.content.set_exception(RequestError("the load was interrupted", "Ask again."))
+
     def _fill(self, slot: Slot) -> None:
         """Load into a claimed slot; a failure goes to all who wait for it, and the slot with their last lease."""
         started = time.perf_counter()
@@ -136,8 +148,6 @@ class AdapterPool:
         with self._changed:
             for slot in slots:
                 slot.leases -= 1
-                if not slot.leases and not slot.content.done():
-                    slot.doomed = True  # interrupted before it was filled
             self._drop_doomed()
 
     def _drop_doomed(self) -> None:

@@ -128,6 +128,17 @@ def test_what_cannot_be_packed_yet_is_refused_not_answered_wrongly(tiny_base: Pa
     deberta = make_base(tmp_path / "deberta", Shape("DebertaV2Model", SMALL, []), tokenizer)
     with pytest.raises(BackboneError, match="does not take an attention function"):
         Engine(Backbone.load(deberta, id="tests/tiny-deberta"), registry)
+    convolution = {**SMALL, **SPECIAL, "num_key_value_heads": 2, "layer_types": ["conv", "full_attention"]}
+    lfm2 = make_base(tmp_path / "lfm2", Shape("Lfm2ForCausalLM", convolution, []), tokenizer)
+    with pytest.raises(BackboneError, match="cannot serve packed rows"):
+        Engine(Backbone.load(lfm2, id="tests/tiny-lfm2", dtype=torch.float64), registry)
+    softcapped = {**SMALL, **SPECIAL, "num_key_value_heads": 2, "head_dim": 8, "final_logit_softcapping": None}
+    gemma2 = make_base(tmp_path / "gemma2", Shape("Gemma2ForCausalLM", softcapped, []), tokenizer)
+    with pytest.raises(BackboneError, match="softcap"):
+        Engine(Backbone.load(gemma2, id="tests/tiny-gemma2"), registry)
+    transformed = make_base(tmp_path / "bert", Shape("BertLMHeadModel", {**SMALL, "is_decoder": True}, []), tokenizer)
+    with pytest.raises(BackboneError, match="more than its output embedding"):
+        Backbone.load(transformed, id="tests/tiny-bert-lm")
     windowed = Shape("MistralForCausalLM", {**SMALL, **SPECIAL, "num_key_value_heads": 2, "sliding_window": 6}, [])
     mistral = make_base(tmp_path / "mistral", windowed, tokenizer)
     with Engine(Backbone.load(mistral, id="tests/tiny-mistral"), registry) as engine:

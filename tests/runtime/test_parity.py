@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
+import shutil
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 
+from adapterhub.backbone import Backbone
+from adapterhub.errors import RequestError
 from adapterhub.runtime.engine import Engine, Request
 from adapterhub.tasks import Answer, HiddenAnswer, LabelAnswer, TagAnswer
+from registry import RegistryError, open_registry
 from tests.runtime.conftest import RECIPES, Shelf
 from tests.support.popularity import POPULARITIES, draw
 from tests.support.tiny import WORDS
@@ -77,7 +85,7 @@ def test_rows_without_an_adapter_equal_the_bare_base(engine: Engine, tiny_base: 
         torch.testing.assert_close(output(answers[index]), expected, rtol=0, atol=1e-9)
 
 
-def test_long_batches_take_several_steps_with_the_same_answers(backbone, shelf: Shelf) -> None:  # type: ignore[no-untyped-def]
+def test_long_batches_take_several_steps_with_the_same_answers(backbone: Backbone, shelf: Shelf) -> None:
     requests: list[Request] = [(f"acme/{name}", text) for name in list(RECIPES)[:6] for text in texts(4)]
     with Engine(backbone, shelf.registry, slots=4, max_step_tokens=16) as small:
         assert_equal_to_peft(small, shelf, requests, small.predict(requests))
@@ -87,3 +95,42 @@ def test_serving_leaves_every_bit_of_the_backbone_as_it_was(engine: Engine) -> N
     before = engine.backbone.digest()
     engine.predict([(f"acme/{name}", "tell me a joke") for name in RECIPES])
     assert engine.backbone.digest() == before
+
+
+def test_an_empty_reference_is_refused_and_no_requests_are_no_answers(engine: Engine) -> None:
+    assert engine.predict([]) == []
+    with pytest.raises(RegistryError):
+        engine.predict([("", "hello")])
+
+
+def test_a_closed_engine_answers_no_more(backbone: Backbone, shelf: Shelf) -> None:
+    engine = Engine(backbone, shelf.registry)
+    engine.close()
+    with pytest.raises(RequestError, match="closed"):
+        engine.predict([("acme/lora4", "hello")])
+
+
+def test_threads_do_not_cut_each_others_rows(backbone: Backbone, shelf: Shelf, tmp_path: Path) -> None:
+    """A fast tokenizer keeps how it was last called: each row is cut as its own task says, whatever runs beside it."""
+    short = json.loads((shelf.registry.pull("acme/lora4") / "manifest.json").read_text())
+    short["task"]["options"] = {"max_length": 8}
+    folder = tmp_path / "short"
+    shutil.copytree(shelf.registry.pull("acme/lora4"), folder, copy_function=shutil.copyfile)
+    (folder / "manifest.json").write_text(json.dumps(short))
+    registry = open_registry(tmp_path / "registry")
+    registry.publish(folder, "acme/short", "1.0.0")
+    registry.publish(shelf.registry.pull("acme/tags"), "acme/tags", "1.0.0")
+    text = "my computer is on fire and not working at all"
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with Engine(backbone, registry) as engine, ThreadPoolExecutor(4) as threads:
+            requests: list[Request] = [("acme/short", text), ("acme/tags", text)]
+            futures = [threads.submit(engine.predict, requests[::step]) for step in (1, -1) * 40]
+            for future in futures:
+                found = {type(answer): answer for answer in future.result(60)}
+                label, tags = found[LabelAnswer], found[TagAnswer]
+                assert label.truncated and not tags.truncated
+                assert isinstance(tags, TagAnswer) and len(tags.tokens) == len(text.split())
+    finally:
+        sys.setswitchinterval(interval)

@@ -134,3 +134,34 @@ def test_overlapping_demands_of_many_threads_never_deadlock_and_never_mix() -> N
             future.result(30)
     assert len(pool.residency()) <= 3
     assert all(entry.leases == 0 for entry in pool.residency())
+
+
+def test_an_interrupted_load_leaves_nobody_waiting() -> None:
+    shelf = Shelf()
+    pool = AdapterPool(2, shelf.load)
+    loading, interrupt = threading.Event(), threading.Event()
+
+    def load(wanted: Version) -> Any:
+        if wanted.repository == "acme/a":
+            loading.set()
+            interrupt.wait(10)
+            raise KeyboardInterrupt
+        return Shelf.load(shelf, wanted)
+
+    pool._load = load
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(lambda: pool.lease([version("a"), version("b")]).__enter__())
+        assert loading.wait(10)
+        second = threads.submit(pool.load, version("b"))
+        interrupt.set()
+        with pytest.raises(KeyboardInterrupt):
+            first.result(10)
+        with pytest.raises(RequestError, match="interrupted"):
+            second.result(10)
+    pool.load(version("b"))
+    assert names(pool) == ["acme/b"]
+
+
+def test_a_pool_holds_at_least_one() -> None:
+    with pytest.raises(ValueError, match="0 slots"):
+        AdapterPool(0, Shelf().load)

@@ -1,0 +1,88 @@
+"""Proof, once for each backbone, that its rows can be packed: else a row would quietly read its neighbours.
+
+That an architecture lets its attention be exchanged does not say that attention is the only place where tokens meet;
+convolutions, recurrences and attention sinks meet there too. So before a backbone serves, two rows are run by the
+model's own forward, each alone, and again packed together; a decoder's second row also token by token from the cache.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from adapterhub.backbone import Backbone
+from adapterhub.errors import BackboneError
+from adapterhub.runtime import generate
+from adapterhub.runtime import plan as plans
+from adapterhub.runtime.plan import Plan, PlannedRow
+
+LENGTHS = (9, 5)
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest state; of other types only gross faults show
+COARSE = 0.1
+
+
+def own_states(backbone: Backbone) -> list[Tensor]:
+    """What the model itself computes for the two rows, ``[T, hidden]`` each; for before its attention is exchanged."""
+    with torch.inference_mode():
+        return [backbone.base(input_ids=row.unsqueeze(0)).last_hidden_state[0] for row in _rows(backbone)]
+
+
+def check(backbone: Backbone, own: list[Tensor]) -> None:
+    """Compare packed rows with `own`.
+
+    Raises:
+        BackboneError: they differ, or the packed pass fails.
+    """
+    rows = _rows(backbone)
+    try:
+        with torch.inference_mode():
+            packed = _packed(backbone, rows)
+            if backbone.is_decoder:
+                packed.append(_one_by_one(backbone, rows[1]))
+    except (ValueError, RuntimeError, TypeError, IndexError) as error:
+        raise _unfit(backbone, f"a packed pass fails: {error}") from error
+    for result, expected in zip(packed, [*own, own[1][-1:]], strict=False):
+        allowed = TOLERANCE.get(backbone.dtype, COARSE) * max(1.0, float(expected.abs().max()))
+        difference = float((result - expected).abs().max())
+        if not difference <= allowed:
+            raise _unfit(backbone, f"packed rows differ from the model's own by {difference:.2g}")
+
+
+def _rows(backbone: Backbone) -> list[Tensor]:
+    window = getattr(backbone.config, "sliding_window", None) or max(LENGTHS)
+    size, padding = int(backbone.config.vocab_size), backbone.config.pad_token_id
+    tokens = [token for token in range(size) if token != padding]
+    spread = [tokens[(11 + 7 * index) % len(tokens)] for index in range(sum(LENGTHS))]
+    rows = spread[: LENGTHS[0]], spread[LENGTHS[0] :]
+    return [torch.tensor(row[:window], device=backbone.device) for row in rows]
+
+
+def _packed(backbone: Backbone, rows: list[Tensor]) -> list[Tensor]:
+    plan = Plan([PlannedRow(None, len(row)) for row in rows])
+    positions = torch.tensor([plan.positions(backbone.first_position)], device=backbone.device)
+    inputs = {"input_ids": torch.cat(rows).unsqueeze(0), "position_ids": positions}
+    with plans.running(plan):
+        hidden: Tensor = backbone.base(**inputs).last_hidden_state
+    return [hidden[0, span.start : span.stop] for span in plan.spans]
+
+
+def _one_by_one(backbone: Backbone, row: Tensor) -> Tensor:
+    """The last state of a row that is fed one token a step: ``[1, hidden]``."""
+    cache = generate.KeyValueCache(None)
+    hidden = torch.empty(0)
+    for token in row:
+        plan = Plan([PlannedRow(None, 1, cache.length, cache.append)])
+        positions = torch.tensor([plan.positions(backbone.first_position)], device=backbone.device)
+        with plans.running(plan):
+            hidden = backbone.base(
+                input_ids=token.view(1, 1), position_ids=positions, use_cache=False
+            ).last_hidden_state
+        cache.length += 1
+    return hidden[0]
+
+
+def _unfit(backbone: Backbone, why: str) -> BackboneError:
+    return BackboneError(
+        f"{type(backbone.base).__name__} cannot serve packed rows: {why}",
+        "Its tokens meet elsewhere than in plain attention. Serve a base of the BERT, Llama, Qwen, GPT-2 … families.",
+    )
