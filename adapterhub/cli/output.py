@@ -55,7 +55,8 @@ def console() -> Console:
     """Rich's console on stderr; plain where that is not a terminal."""
     from rich.console import Console
 
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    # No markup: what people wrote, a reason or a path, may hold brackets and is printed as it is.
+    return Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> RenderableType:

@@ -33,7 +33,10 @@ def predict_command(target: str, texts: tuple[str, ...], base_path: Path | None,
     adapterhub predict acme/intent@production "where is my card?"
     adapterhub predict acme/ner@^1.2 --json < rows.jsonl
     """
-    rows: list[Row] = list(texts) or list(rows_from(sys.stdin))
+    try:
+        rows: list[Row] = list(texts) or list(rows_from(sys.stdin))
+    except UnicodeDecodeError as error:
+        raise DataError(f"stdin: not UTF-8: {error}", "Write JSON lines in UTF-8.") from error
     if not rows:
         raise click.UsageError("no rows: give TEXT arguments, or JSON lines on stdin", click.get_current_context())
     with served(target, base_path) as adapter:
@@ -55,7 +58,7 @@ def rows_from(lines: Iterable[str]) -> Iterator[Row]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"stdin:{number}: not JSON: {error}", "Write one JSON string or object a line.") from error
         if not isinstance(row, str | dict):
             raise DataError(f"stdin:{number}: a {type(row).__name__}", "Write one JSON string or object a line.")

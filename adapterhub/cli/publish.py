@@ -51,7 +51,10 @@ def publish_command(
     if not number:
         raise click.UsageError("name the version: OWNER/NAME@1.0.0", click.get_current_context())
     output = Output(as_json)
-    facts = Facts(base=base, task=task, licence=licence, labels=tuple(labels.split(",")) if labels else None)
+    named = tuple(label.strip() for label in labels.split(",")) if labels else None
+    if named and not all(named):
+        raise click.UsageError("--labels holds an empty label", click.get_current_context())
+    facts = Facts(base=base, task=task, licence=licence, labels=named)
     if not no_base_check:
         facts = checked(folder, facts, base_path)
     published = open_registry(settings.registry_location()).publish(folder, repository, number, facts=facts)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
@@ -18,6 +19,7 @@ from adapterhub.runtime import plan as plans
 from adapterhub.runtime.adapter import Adapter
 from adapterhub.runtime.plan import Plan, PlannedRow
 from adapterhub.tasks import Row
+from adapterhub.tasks.task import check_text
 
 GROWTH = 64  # positions that a cache grows by at least, so that a step seldom copies
 
@@ -118,15 +120,22 @@ def encode_prompt(backbone: Backbone, row: Row) -> list[int]:
         RequestError: the row is none of these.
     """
     if isinstance(row, Mapping) and "messages" in row:
-        encoded: Any = backbone.tokenizer.apply_chat_template(
-            list(row["messages"]), add_generation_prompt=True, return_dict=True
-        )
+        try:
+            encoded: Any = backbone.tokenizer.apply_chat_template(
+                list(row["messages"]), add_generation_prompt=True, return_dict=True
+            )
+        except (TypeError, ValueError, KeyError, TemplateError) as error:
+            raise RequestError(
+                f"the messages do not fit the base's chat template: {error}",
+                "Give a list of {role, content}, and a base that has a chat template.",
+            ) from error
         return list(encoded["input_ids"])
     text = row.get("text") if isinstance(row, Mapping) else row
     if not isinstance(text, str):
         raise RequestError(
             f"a prompt is a string, or has text or messages; this row is {row!r}", "Name the column text."
         )
+    check_text(text)
     return list(backbone.tokenizer(text)["input_ids"])
 
 

@@ -93,7 +93,7 @@ def read_rows(path: Path, task: Task, columns: Mapping[str, str] | None = None) 
     source = {column: (columns or {}).get(column, column) for column in known}
     required = {*task.input_columns, task.target_column, *(columns or {})}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold the other line breaks raw
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}", "Name a file of JSON lines (UTF-8).") from error
     rows = []
@@ -106,7 +106,7 @@ def read_rows(path: Path, task: Task, columns: Mapping[str, str] | None = None) 
 def _row(line: str, where: str, source: Mapping[str, str], required: set[str], task: Task) -> DataRow:
     try:
         document = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON: {error}", "Write one JSON object a line.") from error
     if not isinstance(document, dict):
         raise DataError(f"{where}: a {type(document).__name__}, not an object", "Write one JSON object a line.")

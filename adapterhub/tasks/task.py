@@ -210,12 +210,29 @@ def columns_of(row: Row, task: Task) -> Mapping[str, Any]:
     Raises:
         RequestError: the row is neither, or lacks a column.
     """
-    if isinstance(row, str):
-        return {task.input_columns[0]: row}
     wanted = " and ".join(task.input_columns)
+    if isinstance(row, str):
+        check_text(row)
+        return {task.input_columns[0]: row}
     if not isinstance(row, Mapping):
-        raise RequestError(f"a row for {task.name} is a string or a mapping, not {type(row).__name__}", "")
+        raise RequestError(
+            f"a row for {task.name} is a string or a mapping, not {type(row).__name__}", f"Give {wanted}, or a string."
+        )
     for column in task.input_columns:
         if column not in row:
             raise RequestError(f"a row for {task.name} has no column {column!r}", f"Give {wanted}, or a plain string.")
+    for column in (*task.input_columns, *task.optional_columns):
+        value = row.get(column, "")
+        for text in value if isinstance(value, list | tuple) else [value]:
+            check_text(text)
     return row
+
+
+def check_text(text: object) -> None:
+    """Refuse a string that is no Unicode text; what is no string at all is for the task to judge.
+
+    Raises:
+        RequestError: it holds half of a surrogate pair, which no tokenizer can read.
+    """
+    if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise RequestError("the text holds half of a surrogate pair", "Decode the input as UTF-8 before sending it.")

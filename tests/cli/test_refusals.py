@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from adapterhub.cli.app import COMMANDS, root
+from adapterhub.cli.output import Output
 from tests.cli.conftest import Outcome, Run
 from tests.train.support import Recipes
 
@@ -164,3 +165,12 @@ def test_every_command_can_speak_json_and_says_what_it_does() -> None:
         assert command is not None
         assert "as_json" in [parameter.name for parameter in command.params]
         assert len(command.get_short_help_str(limit=60)) > 10
+
+
+def test_what_people_wrote_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().say("yanked: see [/docs] for [why]")
+    assert "see [/docs] for [why]" in capsys.readouterr().err
+
+
+def test_an_empty_label_is_wrong_usage(adapterhub: Run, tmp_path: Path) -> None:
+    assert adapterhub("publish", str(tmp_path), "acme/x@1.0.0", "--labels", "ham,,spam").code == 2

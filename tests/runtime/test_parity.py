@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -134,3 +135,11 @@ def test_threads_do_not_cut_each_others_rows(backbone: Backbone, shelf: Shelf, t
                 assert isinstance(tags, TagAnswer) and len(tags.tokens) == len(text.split())
     finally:
         sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("row", ["\ud800", {"text": "\udfff"}, {"text": 5}, {}, 5], ids=repr)
+@pytest.mark.parametrize("reference", ["acme/lora4", "acme/tags", "acme/features", None])
+def test_a_row_that_is_no_text_is_refused_by_its_place(engine: Engine, reference: str | None, row: Any) -> None:
+    with pytest.raises(RequestError, match="row 1: ") as refusal:
+        engine.predict([(None, "hello"), (reference, row)])
+    assert refusal.value.hint

@@ -125,3 +125,17 @@ def test_the_fingerprint_is_of_content_and_order() -> None:
     assert fingerprint(rows) == fingerprint(same)
     assert fingerprint(rows) != fingerprint(rows[::-1])
     assert fingerprint([]) == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_line_breaks_that_json_may_hold_do_not_end_a_row(tmp_path: Path, task: Task) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes('{"text": "one\u2028two\u0085three", "label": "a"}\r\n{"text": "four", "label": "b"}\n'.encode())
+    assert [row["text"] for row in read_rows(file, task)] == ["one\u2028two\u0085three", "four"]
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"text": ' + "1" * 5000 + "}"], ids=["nested", "long number"])
+def test_json_that_python_cannot_read_is_refused_by_line(line: str, tmp_path: Path, task: Task) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(line + "\n")
+    with pytest.raises(DataError, match=r"rows\.jsonl:1: not JSON"):
+        read_rows(file, task)
