@@ -79,6 +79,7 @@ HARMLESS_INITS = (True, False, None, "gaussian", "orthogonal", "eva")
 """Initialisations that leave the base as it is; PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA … change it again at each load."""
 
 MAX_PATTERN = 128  # characters of a rank or alpha pattern
+MAX_TARGET_PATTERN = 1024
 _QUANTIFIED_GROUP = re.compile(r"\)[*+?{]")
 _UNBOUNDED = re.compile(r"[*+]|\{\d*,\}")
 
@@ -115,16 +116,20 @@ def _check_lora(config: AdapterConfig) -> None:
         )
     for key in ("rank_pattern", "alpha_pattern"):
         for pattern in getattr(config, key) or {}:
-            _check_pattern(key, pattern)
+            _check_pattern(key, pattern, repeats=2, length=MAX_PATTERN)
+    for key in ("target_modules", "exclude_modules", "layers_pattern"):
+        value = config.document.get(key)
+        for pattern in [value] if isinstance(value, str) else (value or []) if key == "layers_pattern" else []:
+            _check_pattern(key, str(pattern), repeats=4, length=MAX_TARGET_PATTERN)
 
 
-def _check_pattern(key: str, pattern: str) -> None:
+def _check_pattern(key: str, pattern: str, repeats: int, length: int) -> None:
     """Patterns are regular expressions, run over every module's name: keep to those that finish quickly."""
-    slow = _QUANTIFIED_GROUP.search(pattern) or len(_UNBOUNDED.findall(pattern)) > 2 or len(pattern) > MAX_PATTERN
-    if slow:
+    many = len(_UNBOUNDED.findall(pattern)) > repeats
+    if many or _QUANTIFIED_GROUP.search(pattern) or len(pattern) > length:
         raise _refused(
             f"{key}: {pattern!r:.160} is too involved",
-            "Write module names, with at most two * or + and no repeated groups.",
+            f"Write module names, with at most {repeats} of * and + and no repeated groups.",
         )
     try:
         re.compile(pattern)

@@ -7,7 +7,7 @@ means within 1e-4 of the larger of 1 and the reference's largest logit.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 import torch
@@ -44,7 +44,7 @@ SENTENCES = [
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, Mapping[str, Oracle]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Mapping[str, Oracle]]]:
     folder = tmp_path_factory.mktemp("mixed")
     base = locate(MINILM)
     backbone = Backbone.load(MINILM)
@@ -54,7 +54,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, Mapping[st
         made = make_adapter(folder / name, base.folder, MINILM, recipe)
         publish(registry, made, f"acme/{name}", "1.0.0", backbone)
         oracles[name] = Oracle(made)
-    return Engine(backbone, registry), oracles
+    with Engine(backbone, registry) as engine:
+        yield engine, oracles
 
 
 @pytest.mark.slow
