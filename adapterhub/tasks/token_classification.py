@@ -114,7 +114,9 @@ class TokenClassification(Task):
         row: Words = encoded.state
         tags = [OUTSIDE if place is None else self.labels[choices[place]] for place in row.first]
         word_scores = [1.0 if place is None else scores[place] for place in row.first]
-        return TagAnswer(tokens=row.words, tags=tuple(tags), entities=_entities(row, tags, word_scores), logits=logits)
+        bio = all(label == OUTSIDE or label.startswith(("B-", "I-")) for label in self.labels)
+        entities = _entities(row, tags, word_scores) if bio else ()  # parts of speech, say, spell none
+        return TagAnswer(tokens=row.words, tags=tuple(tags), entities=entities, logits=logits)
 
     def references(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """The tags of each row."""
@@ -153,7 +155,7 @@ def _words(row: Row, task: Task) -> tuple[str, tuple[str, ...], tuple[tuple[int,
 
 
 def _entities(row: Words, tags: Sequence[str], scores: Sequence[float]) -> tuple[Entity, ...]:
-    """Runs of words tagged alike; a stray ``I-X`` opens an entity, as the metric reads it."""
+    """Runs of words tagged alike; a stray ``I-X`` opens an entity, as the metric reads it. Needs BIO tags."""
     runs: list[list[int]] = []
     for word, tag in enumerate(tags):
         if tag == OUTSIDE:

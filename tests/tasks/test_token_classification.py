@@ -114,3 +114,11 @@ def test_outside_is_always_a_label(task: Task) -> None:
 
 def test_entity_is_a_value() -> None:
     assert Entity("a", "b", 0, 1, 0.5) == Entity("a", "b", 0, 1, 0.5)
+
+
+def test_labels_that_are_not_bio_spell_no_entities(tokenizer: Any) -> None:
+    speech = get_task("token-classification", {"max_length": 16}, ["NOUN", "VERB"])
+    (encoded,) = speech.encode([{"tokens": ["my", "printer"]}], tokenizer)
+    (made,) = speech.decode([torch.tensor([[9.0, 0.0]] * len(encoded.input_ids))], [encoded])
+    assert isinstance(made, TagAnswer)
+    assert (made.tags, made.entities) == (("NOUN", "NOUN"), ())
