@@ -2,7 +2,8 @@
 
 A request reads the map and never the network. A change is prepared first (loaded, say) and flipped by one assignment;
 a version that cannot be prepared changes nothing and is recorded. A revoked version is refused from the next poll on,
-whether or not its replacement can be prepared. Knows nothing of what preparing means.
+whether or not its replacement can be prepared, and however long others take: one thread polls, another one prepares.
+Knows nothing of what preparing means.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Failure:
 
 
 class Follower:
-    """Follows references of one registry. Safe to use from threads; one thread of its own polls, once started."""
+    """Follows references of one registry. Safe to use from threads; started, two of its own keep it up to date."""
 
     def __init__(
         self, registry: Registry, interval: float = 2.0, prepare: Callable[[Version], object] = lambda version: None
@@ -43,10 +44,13 @@ class Follower:
         self._prepare = prepare
         self._entries: dict[str, Version | RevokedVersion] = {}
         self._failures: dict[str, Failure] = {}
+        self._wanted: dict[str, Version] = {}  # what the last poll found for references that stand for another version
         self._change = threading.Lock()  # held for assignments only, never while resolving or preparing
         self._poll = threading.Lock()  # one poll at a time
+        self._preparing = threading.Lock()  # one version at a time
+        self._found = threading.Event()  # the worker should look at what is wanted
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def follow(self, reference: str) -> Version:
         """The version that `reference` stands for; the first time it is resolved, from then on it is followed.
@@ -83,33 +87,32 @@ class Follower:
         """Stop following; returns the version that it stood for, None if it was revoked or not followed."""
         with self._change:
             entry = self._entries.pop(reference, None)
+            self._wanted.pop(reference, None)
             self._failures.pop(reference, None)
         return entry if isinstance(entry, Version) else None
 
     def refresh(self) -> None:
-        """Poll once, now. Never raises: what went wrong is in `failures`."""
-        with self._poll:
-            for reference in list(self._entries):
-                try:
-                    self._bring_up_to_date(reference)
-                except Exception as error:  # `prepare` is not ours: whatever it raises, the other references go on
-                    self._record(reference, error)
-                else:
-                    self._record(reference, None)
+        """Poll once, now, and prepare what it finds. Never raises: what went wrong is in `failures`."""
+        self._resolve_all()
+        for reference in list(self._wanted):
+            self._bring_up_to_date(reference)
 
     def start(self) -> None:
-        """Poll in a thread until `stop`."""
-        if self._thread is None:
+        """Poll in a thread, and prepare in another, until `stop`."""
+        if not self._threads:
             self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name="registry-follower", daemon=True)
-            self._thread.start()
+            self._found.clear()
+            for name, run in (("registry-follower", self._run), ("registry-preparer", self._run_worker)):
+                self._threads.append(threading.Thread(target=run, name=name, daemon=True))
+                self._threads[-1].start()
 
     def stop(self) -> None:
-        """End the thread, after the poll that it is in."""
+        """End the threads, after the version that is being prepared."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._found.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
 
     def __enter__(self) -> Follower:
         self.start()
@@ -120,39 +123,81 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
-            self.refresh()
+            self._resolve_all()
+            self._found.set()
 
-    def _bring_up_to_date(self, reference: str) -> None:
+    def _run_worker(self) -> None:
+        while self._found.wait() and not self._stop.is_set():
+            self._found.clear()
+            for reference in list(self._wanted):
+                if not self._stop.is_set():
+                    self._bring_up_to_date(reference)
+
+    def _resolve_all(self) -> None:
+        """Poll, without preparing: revocations hold at once, other changes are wanted."""
+        with self._poll:
+            for reference in list(self._entries):
+                try:
+                    self._resolve(reference)
+                except Exception as error:  # whatever a registry raises, the other references go on
+                    with self._change:
+                        self._wanted.pop(reference, None)
+                        self._fail(reference, error)
+
+    def _resolve(self, reference: str) -> None:
         old = self._entries.get(reference)
         try:
             new = self._registry.resolve(reference)
-            if isinstance(old, Version) and new.digest != old.digest:
-                self._refuse_if_revoked(reference, old)
         except RevokedVersion as error:
-            self._assign(reference, error)
+            self._refuse(reference, error)
             raise
-        if not isinstance(old, Version) or new.digest != old.digest:
-            self._prepare(new)
-        self._assign(reference, new)
-
-    def _refuse_if_revoked(self, reference: str, old: Version) -> None:
-        """The new version may take long to prepare, or fail: a revoked one must not answer until then."""
-        try:
-            self._registry.resolve(str(old))
-        except RevokedVersion as error:
-            self._assign(reference, error)
-
-    def _assign(self, reference: str, entry: Version | RevokedVersion) -> None:
+        if isinstance(old, Version) and new.digest != old.digest:
+            try:  # the new version may take long to prepare, or fail: a revoked one must not answer until then
+                self._registry.resolve(str(old))
+            except RevokedVersion as error:
+                self._refuse(reference, error)
         with self._change:
-            if reference in self._entries:  # else it was unfollowed meanwhile
-                self._entries[reference] = entry
+            entry = self._entries.get(reference)
+            if isinstance(entry, Version) and entry.digest == new.digest:
+                self._flip(reference, new)
+            elif entry is not None:  # else it was unfollowed meanwhile
+                self._wanted[reference] = new
 
-    def _record(self, reference: str, error: Exception | None) -> None:
+    def _bring_up_to_date(self, reference: str) -> None:
+        """Prepare what is wanted and flip to it, unless something else is wanted by then."""
+        with self._preparing:
+            new = self._wanted.get(reference)
+            if new is None:
+                return
+            failure = None
+            try:
+                self._prepare(new)
+            except Exception as error:  # `prepare` is not ours: whatever it raises, the other references go on
+                failure = error
+            with self._change:
+                wanted = self._wanted.get(reference)
+                if wanted is None or wanted.digest != new.digest:
+                    return
+                if failure is None:
+                    return self._flip(reference, wanted)
+                del self._wanted[reference]  # the next poll wants it again
+                self._fail(reference, failure)
+
+    def _refuse(self, reference: str, error: RevokedVersion) -> None:
         with self._change:
-            if error is None or reference not in self._entries:
-                self._failures.pop(reference, None)
-            elif str(error) != str(getattr(self._failures.get(reference), "error", None)):
-                self._failures[reference] = Failure(error, datetime.now(UTC))
+            if reference in self._entries:
+                self._entries[reference] = error
+
+    def _flip(self, reference: str, version: Version) -> None:
+        """With `_change` held, as `_fail`."""
+        self._entries[reference] = version
+        self._wanted.pop(reference, None)
+        self._failures.pop(reference, None)
+
+    def _fail(self, reference: str, error: Exception) -> None:
+        known = self._failures.get(reference)
+        if reference in self._entries and (known is None or str(known.error) != str(error)):
+            self._failures[reference] = Failure(error, datetime.now(UTC))
 
 
 def _usable(entry: Version | RevokedVersion) -> Version:

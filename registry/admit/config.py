@@ -7,8 +7,10 @@ answers. What each key means is in PEFT 0.21's own config classes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from registry.admit.pattern import Endless, ways_to_match
 from registry.errors import AdmissionRefused
 from registry.folder import CONFIG, AdapterConfig
 from registry.selector import is_base_id
@@ -78,10 +80,18 @@ KNOWN: Mapping[str, set[str]] = {
 HARMLESS_INITS = (True, False, None, "gaussian", "orthogonal", "eva")
 """Initialisations that leave the base as it is; PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA … change it again at each load."""
 
-MAX_PATTERN = 128  # characters of a rank or alpha pattern
+MAX_PATTERN = 128  # characters of a pattern in a list or a table
 MAX_TARGET_PATTERN = 1024
-_QUANTIFIED_GROUP = re.compile(r"\)[*+?{]")
-_UNBOUNDED = re.compile(r"[*+]|\{\d*,\}")
+MAX_WAYS = 1 << 18  # about two of .* and the one that PEFT puts before; the names may be the adapter's own
+MAX_TARGET_WAYS = 1 << 21  # about four of .*
+MAX_WAYS_TOGETHER = 1 << 24
+_FORMS = {
+    "rank_pattern": r"(.*\.)?({})$",
+    "alpha_pattern": r"(.*\.)?({})$",
+    "layers_pattern": r"(?:^|.*?\.){}\.(?P<idx>\d+)\.",
+    "modules_to_save": r"(^|.*\.){}($|\..*)",
+}
+"""What PEFT makes of the patterns in a list, or of a table's keys."""
 
 
 def check_config(config: AdapterConfig) -> None:
@@ -97,6 +107,7 @@ def check_config(config: AdapterConfig) -> None:
             raise _refused(f"{key} is not supported (it is {value!r:.80})", f"Train again without {key}.")
     if config.peft_type == "LORA":
         _check_lora(config)
+    _check_patterns(config)
     for key in ("base_model_name_or_path", "tokenizer_name_or_path"):
         name = config.document.get(key)
         if name is not None and not (isinstance(name, str) and is_base_id(name)):
@@ -114,27 +125,50 @@ def _check_lora(config: AdapterConfig) -> None:
             f"init_lora_weights {config.init_lora_weights!r} changes the base's own weights at each load",
             "Convert it to plain LoRA with peft: save_pretrained(…, path_initial_model_for_weight_conversion=…).",
         )
-    for key in ("rank_pattern", "alpha_pattern"):
-        for pattern in getattr(config, key) or {}:
-            _check_pattern(key, pattern, repeats=2, length=MAX_PATTERN)
-    for key in ("target_modules", "exclude_modules", "layers_pattern"):
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """A regular expression of the config, and `whole` as PEFT runs it over the name of every module."""
+
+    key: str
+    text: str
+    whole: str
+    max_length: int = MAX_PATTERN
+    max_ways: int = MAX_WAYS
+
+    def ways(self) -> int:
+        """See `ways_to_match`; refuses what takes too long."""
+        hint = "Write modules' names, with few of * and + and none of them within another."
+        try:
+            ways = ways_to_match(self.whole) if len(self.text) <= self.max_length else self.max_ways + 1
+        except re.error as error:
+            raise _refused(f"{self.key}: {self.text!r:.160} is not a regular expression: {error}", hint) from error
+        except Endless as error:
+            raise _refused(f"{self.key}: {self.text!r:.160} is too involved: {error}", hint) from error
+        if ways > self.max_ways:
+            raise _refused(f"{self.key}: {self.text!r:.160} is too involved", hint)
+        return ways
+
+
+def _check_patterns(config: AdapterConfig) -> None:
+    """Regular expressions hold up the whole process while they match: keep to those that finish quickly."""
+    together = 0
+    for pattern in _patterns(config):
+        together += pattern.ways()
+        if together > MAX_WAYS_TOGETHER:
+            raise _refused(f"{pattern.key}: its patterns together are too involved", "Write fewer, or fewer * and +.")
+
+
+def _patterns(config: AdapterConfig) -> Iterator[_Pattern]:
+    for key in ("target_modules", "exclude_modules", "feedforward_modules"):
         value = config.document.get(key)
-        for pattern in [value] if isinstance(value, str) else (value or []) if key == "layers_pattern" else []:
-            _check_pattern(key, str(pattern), repeats=4, length=MAX_TARGET_PATTERN)
-
-
-def _check_pattern(key: str, pattern: str, repeats: int, length: int) -> None:
-    """Patterns are regular expressions, run over every module's name: keep to those that finish quickly."""
-    many = len(_UNBOUNDED.findall(pattern)) > repeats
-    if many or _QUANTIFIED_GROUP.search(pattern) or len(pattern) > length:
-        raise _refused(
-            f"{key}: {pattern!r:.160} is too involved",
-            f"Write module names, with at most {repeats} of * and + and no repeated groups.",
-        )
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise _refused(f"{key}: {pattern!r} is not a regular expression: {error}", "Write a module's name.") from error
+        if isinstance(value, str):  # lists of these hold names, not patterns
+            yield _Pattern(key, value, value, MAX_TARGET_PATTERN, MAX_TARGET_WAYS)
+    for key, form in _FORMS.items():
+        value = config.document.get(key)
+        for text in [value] if isinstance(value, str) else value if isinstance(value, list | dict) else ():
+            yield _Pattern(key, str(text), form.format(text))
 
 
 def _refused(what: str, hint: str) -> AdmissionRefused:

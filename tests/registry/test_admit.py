@@ -138,7 +138,18 @@ def test_rank_patterns_decide_the_shapes(tmp_path: Path) -> None:
         ({"target_modules": "(([a-z_.0-9]+)+)+!|.*query"}, "too involved"),
         ({"target_modules": ".*.*.*.*.*query"}, "too involved"),
         ({"target_modules": "(query"}, "is not a regular expression"),
-        ({"exclude_modules": "(a+)+$"}, "too involved"),
+        ({"target_modules": "([a-z.]{1,30}){1,30}!"}, "too involved"),
+        ({"target_modules": "(.|[a-z])*!"}, "too involved"),
+        ({"target_modules": ".?" * 40 + "!"}, "too involved"),
+        ({"target_modules": "(.|[a-z])" * 40 + "!"}, "too involved"),
+        ({"target_modules": "(" * 500 + ")" * 500}, "too involved"),
+        ({"target_modules": "(?:(?:){60000}){60000}"}, "too involved"),
+        ({"exclude_modules": "(a+)+$"}, "exclude_modules: '(a+)+$' is too involved"),
+        ({"exclude_modules": "(a"}, "exclude_modules: '(a' is not a regular expression"),
+        ({"layers_pattern": "(a+)+"}, "layers_pattern: '(a+)+' is too involved"),
+        ({"layers_pattern": ["layer", "(a+)+"]}, "layers_pattern: '(a+)+' is too involved"),
+        ({"modules_to_save": ["classifier", "(a+)+"]}, "modules_to_save: '(a+)+' is too involved"),
+        ({"rank_pattern": {f".*.*a{index}": 4 for index in range(10_000)}}, "together are too involved"),
         ({"rank_pattern": {".*.*.*.*x": 4}}, "too involved"),
         ({"alpha_pattern": {"a" * 200: 4}}, "too involved"),
         ({"rank_pattern": {"(": 4}}, "regular expression"),
@@ -151,6 +162,35 @@ def test_rank_patterns_decide_the_shapes(tmp_path: Path) -> None:
 def test_configs_that_cannot_be_reproduced(tmp_path: Path, config: dict[str, Any], what: str) -> None:
     message = refusal(write_adapter(tmp_path / "a", {**LORA, **config}))
     assert any(part in message for part in what.split("|")), message
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r".*layer\.\d+\..*(query|value)",
+        r".*layer\.0\..*(query|value)",
+        r"model\.layers\.(1[0-9]|2[0-9])\..*proj",
+        r".*\.(q_proj|k_proj|v_proj|o_proj)$",
+        r"^(?!.*vision).*(q|v)_proj$",
+        r".*(self_attn|mlp).*proj",
+        r".*\.layers\.\d{1,2}\.(self_attn\.)?.*(gate|up|down)_proj",
+        r"(.*\.)?layers\.(\d|1\d|20)\.(.*)\.(q_proj|qkv_proj|o_proj)",
+        "all-linear",
+    ],
+)
+def test_ordinary_patterns_are_admitted(tmp_path: Path, pattern: str) -> None:
+    admitted(write_adapter(tmp_path / "a", {**LORA, "target_modules": pattern, "exclude_modules": pattern}))
+
+
+@pytest.mark.parametrize("pattern", ["layer.0.*query", r".*\.layer\.\d\.output", "(query|key)", r"^bert\.a{2}(b)?"])
+def test_ordinary_rank_patterns_are_admitted(tmp_path: Path, pattern: str) -> None:
+    admitted(write_adapter(tmp_path / "a", {**LORA, "rank_pattern": {pattern: 4}, "alpha_pattern": {pattern: 4}}))
+
+
+@pytest.mark.parametrize("key", ["target_modules", "feedforward_modules"])
+def test_patterns_of_other_methods_are_checked_as_well(tmp_path: Path, key: str) -> None:
+    folder = write_adapter(tmp_path / "a", {**IA3, key: "(([a-z_.0-9]+)+)+!|.*query"}, ia3_shapes())
+    assert f"{key}: '(([a-z_.0-9]+)+)+!|.*query' is too involved" in refusal(folder)
 
 
 def test_a_hostile_pattern_is_done_with_at_once(tmp_path: Path) -> None:

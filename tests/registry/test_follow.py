@@ -238,6 +238,97 @@ def test_its_own_thread_polls_until_it_is_stopped(released: LocalRegistry) -> No
     follower.stop()  # twice is once
 
 
+class Held:
+    """Prepares 1.1.0 no sooner than told to."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+        self.given: list[str] = []
+
+    def __call__(self, version: Version) -> None:
+        self.given.append(version.version)
+        if version.version == "1.1.0":
+            self.begun.set()
+            assert self.go_on.wait(30)
+
+
+class Counting(LocalRegistry):
+    """Tells when the references of a whole poll have been asked for."""
+
+    left = 0
+
+    def wait_for_polls(self, count: int = 2) -> None:
+        self.left, self.done = count, threading.Event()
+        assert self.done.wait(10), "no poll while a version is prepared"
+
+    def resolve(self, reference: str) -> Version:
+        try:
+            return super().resolve(reference)
+        finally:
+            if reference == LAST and self.left:
+                self.left -= 1
+                if not self.left:
+                    self.done.set()
+
+
+LAST = "acme/intent@2.0.0"
+
+
+@pytest.fixture
+def counting(released: LocalRegistry, tmp_path: Path) -> Counting:
+    released.publish(write_adapter(tmp_path / "2.0.0", seed=9), "acme/intent", "2.0.0", facts=FACTS)
+    return Counting(released.root)
+
+
+def test_a_revocation_is_obeyed_while_another_reference_is_prepared(counting: Counting) -> None:
+    prepare = Held()
+    with Follower(counting, interval=0.01, prepare=prepare) as follower:
+        for reference in (PRODUCTION, "acme/intent@1.0.0", LAST):
+            follower.follow(reference)
+        move(counting, "1.1.0")
+        assert prepare.begun.wait(10)
+        counting.revoke("acme/intent@1.0.0", "leaks names")
+        counting.wait_for_polls()
+        for reference in ("acme/intent@1.0.0", PRODUCTION):  # what the prepared one replaces is revoked as well
+            with pytest.raises(RevokedVersion, match="leaks names"):
+                follower.version(reference)
+        prepare.go_on.set()
+    follower.refresh()
+    assert follower.version(PRODUCTION).version == "1.1.0"
+
+
+def test_what_is_revoked_while_it_is_prepared_is_never_seen(counting: Counting) -> None:
+    prepare = Held()
+    with Follower(counting, interval=0.01, prepare=prepare) as follower:
+        for reference in (PRODUCTION, LAST):
+            follower.follow(reference)
+        move(counting, "1.1.0")
+        assert prepare.begun.wait(10)
+        counting.revoke("acme/intent@1.1.0", "leaks names")
+        counting.wait_for_polls()
+        prepare.go_on.set()
+    with pytest.raises(RevokedVersion):
+        follower.version(PRODUCTION)
+
+
+def test_only_the_latest_of_several_changes_is_prepared(counting: Counting, tmp_path: Path) -> None:
+    prepare = Held()
+    counting.publish(write_adapter(tmp_path / "next", seed=5), "acme/intent", "1.2.0", facts=FACTS)
+    with Follower(counting, interval=0.01, prepare=prepare) as follower:
+        for reference in (PRODUCTION, LAST):
+            follower.follow(reference)
+        for version in ("1.1.0", "1.2.0", "2.0.0"):
+            move(counting, version)
+            assert prepare.begun.wait(10)
+            counting.wait_for_polls()
+        assert follower.version(PRODUCTION).version == "1.0.0"
+        prepare.go_on.set()
+        follower.refresh()  # waits for the one that is being prepared
+        assert follower.version(PRODUCTION).version == "2.0.0"
+    assert prepare.given == ["1.1.0", "2.0.0"]
+
+
 @pytest.mark.parametrize("interval", [0, -1.0])
 def test_an_interval_that_never_ends(released: LocalRegistry, interval: float) -> None:
     with pytest.raises(ValueError, match="interval"):
