@@ -8,6 +8,7 @@
     ├── BackboneError          a base model is not here, or cannot be loaded
     ├── AdapterError           an adapter folder does not fit its backbone: refused, nothing was loaded
     ├── RequestError           one row of a request cannot be answered
+    ├── RunError               a run's folder cannot be used as asked
     └── MissingDependency      a package that this command needs is not installed
 
 The registry has its own root, ``registry.errors.RegistryError``, of the same form. Both are turned into exit codes
@@ -61,6 +62,12 @@ class RequestError(AdapterHubError):
     """One row of a request cannot be answered."""
 
     code = "request"
+
+
+class RunError(AdapterHubError):
+    """A run's folder cannot be used as asked."""
+
+    code = "run"
 
 
 class MissingDependency(AdapterHubError):

@@ -28,8 +28,11 @@ import msgspec
 from msgspec import Meta
 
 from adapterhub.errors import RecipeError
+from registry.folder.config import MAX_RANK, MAX_VIRTUAL_TOKENS
 
 Count = Annotated[int, Meta(ge=1)]
+Rank = Annotated[int, Meta(ge=1, le=MAX_RANK)]  # a registry admits no more, of either
+Length = Annotated[int, Meta(ge=1, le=MAX_VIRTUAL_TOKENS)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 BelowOne = Annotated[float, Meta(ge=0, lt=1)]
@@ -84,14 +87,14 @@ class Lora(Part, tag="lora", tag_field="kind", frozen=True, kw_only=True):
     those numbered layers. `alpha` defaults to twice the rank.
     """
 
-    rank: Count = 8
+    rank: Rank = 8
     alpha: Count | None = None
     dropout: BelowOne = 0.0
     targets: Annotated[list[Name], Meta(min_length=1)] | Name
     layers: list[Annotated[int, Meta(ge=0)]] | None = None
     rslora: bool = False
     dora: bool = False
-    rank_pattern: dict[str, Count] = {}
+    rank_pattern: dict[str, Rank] = {}
     alpha_pattern: dict[str, Count] = {}
 
 
@@ -101,7 +104,7 @@ class Prefix(Part, tag="prefix", tag_field="kind", frozen=True, kw_only=True):
     `projection` trains them through a two-layer network of that hidden size, which is folded away when saved.
     """
 
-    length: Count
+    length: Length
     projection: Count | None = None
 
 

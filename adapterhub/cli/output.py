@@ -56,7 +56,7 @@ def console() -> Console:
     from rich.console import Console
 
     # No markup: what people wrote, a reason or a path, may hold brackets and is printed as it is.
-    return Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=True)
+    return Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> RenderableType:

@@ -119,6 +119,7 @@ def _row(line: str, where: str, source: Mapping[str, str], required: set[str], t
     row = {column: document[name] for column, name in source.items() if name in document}
     try:
         task.check_row(row)
+        json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair has no bytes to take a fingerprint of
     except ValueError as error:
         raise DataError(f"{where}: {error}", f"Correct the row, or name other columns for {task.name}.") from error
     return row

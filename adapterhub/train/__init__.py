@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adapterhub.train.run import RunError, TrainingInterrupted, TrainingResult
+from adapterhub.errors import RunError
+from adapterhub.train.run import TrainingInterrupted, TrainingResult
 
 if TYPE_CHECKING:
     from adapterhub.train.trainer import train

@@ -26,6 +26,7 @@ def peft_config(method: Lora | Prefix, task: Task, model: nn.Module) -> PeftConf
     Raises:
         RecipeError: the method does not fit the model.
     """
+    _refuse_long_rows(method, task, model)
     kind = str(method.__struct_config__.tag)
     return METHODS[kind](method, task, model)
 
@@ -49,14 +50,6 @@ def _lora(method: Lora, task: Task, model: nn.Module) -> PeftConfig:
 
 
 def _prefix(method: Prefix, task: Task, model: nn.Module) -> PeftConfig:
-    config: Any = model.config
-    room = getattr(config, "max_position_embeddings", None)
-    longest = getattr(task.options, "max_length", 0)
-    if room is not None and method.length + longest > room:
-        raise RecipeError(
-            f"method.length: {method.length} virtual tokens + max_length {longest} exceed the base's {room} positions",
-            f"Lower one of them, for example task.options.max_length to {room - method.length}.",
-        )
     return PrefixTuningConfig(
         task_type=task.peft_task_type,
         num_virtual_tokens=method.length,
@@ -66,6 +59,34 @@ def _prefix(method: Prefix, task: Task, model: nn.Module) -> PeftConfig:
 
 
 METHODS: Mapping[str, Callable[[Any, Task, nn.Module], PeftConfig]] = {"lora": _lora, "prefix": _prefix}
+
+
+def _refuse_long_rows(method: Lora | Prefix, task: Task, model: nn.Module) -> None:
+    """The longest row, and the prefix before it, must find a position each."""
+    room = _positions(model)
+    longest = getattr(task.options, "max_length", 0)
+    if isinstance(method, Prefix) and room is not None and method.length + longest > room:
+        raise RecipeError(
+            f"method.length: {method.length} virtual tokens + max_length {longest} exceed the base's {room} positions",
+            f"Lower one of them, for example task.options.max_length to {room - method.length}."
+            if method.length < room
+            else f"Lower it well below {room}.",
+        )
+    if room is not None and longest > room:
+        raise RecipeError(
+            f"task.options.max_length: {longest} exceeds the base's {room} positions", f"Lower it to {room} or less."
+        )
+
+
+def _positions(model: nn.Module) -> int | None:
+    """How many positions a row may take; RoBERTa-like models leave those up to the padding's unused."""
+    config: Any = model.config
+    room = getattr(config, "max_position_embeddings", None)
+    if not isinstance(room, int) or room < 1:
+        return None
+    embeddings = getattr(getattr(model, str(model.base_model_prefix), None), "embeddings", None)
+    unused = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
+    return room if unused is None else room - unused - 1
 
 
 def _targets(method: Lora) -> list[str] | str:

@@ -62,7 +62,7 @@ class ConsoleProgress:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=console or Console(stderr=True, markup=False),
+            console=console or Console(stderr=True, markup=False, emoji=False),
         )
         self._task: TaskID | None = None
 

@@ -20,17 +20,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from adapterhub.errors import AdapterHubError
+from adapterhub.errors import RunError
 from adapterhub.evaluate import MetricValue
 from adapterhub.recipe import Recipe
 
 Metrics = Mapping[str, MetricValue]
-
-
-class RunError(AdapterHubError):
-    """A run's folder cannot be used as asked."""
-
-    code = "run"
 
 
 class TrainingInterrupted(KeyboardInterrupt):

@@ -14,8 +14,9 @@ import torch
 from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from adapterhub.errors import RecipeError
+from adapterhub.errors import BackboneError, RecipeError
 from adapterhub.recipe import Lora, Prefix
 from adapterhub.tasks import Task
 from adapterhub.train.checkpoint import trainable
@@ -47,8 +48,33 @@ def load(folder: Path, task: Task, method: Lora | Prefix) -> Trainee:
     It lies on the accelerator where there is one (measured on CPU only).
 
     Raises:
+        BackboneError: the base cannot be loaded with such a head, or has no padding token.
         RecipeError: the method does not fit the model, or its head would not be saved whole.
     """
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model, info = _with_head(folder, task)
+    except (ValueError, RuntimeError) as error:
+        raise BackboneError(
+            f"{folder.name} cannot be loaded for {task.name}: {str(error)[:300]}",
+            "Choose a base of an architecture that has this head, saved without a head of other labels.",
+        ) from error
+    _refuse_unpadded(folder, task, model, tokenizer)
+    backbone = sum(parameter.numel() for parameter in getattr(model, model.base_model_prefix).parameters())
+    config = peft_config(method, task, model)
+    try:
+        peft_model: Any = get_peft_model(model, config)
+    except ValueError as error:
+        raise RecipeError(
+            f"method: {config.peft_type.value} cannot be used on {folder.name}: {error}", "Choose another method.kind."
+        ) from error
+    _refuse_unsaved(set(info["missing_keys"]), peft_model)
+    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    return Trainee(peft_model.to(device), tokenizer, backbone)
+
+
+def _with_head(folder: Path, task: Task) -> tuple[Any, dict[str, Any]]:
+    """The model, and transformers' account of what was in the checkpoint."""
     labels = dict(enumerate(task.labels))
     model, info = task.model_class().from_pretrained(
         folder,
@@ -60,15 +86,24 @@ def load(folder: Path, task: Task, method: Lora | Prefix) -> Trainee:
         use_safetensors=True,
         output_loading_info=True,
     )
-    backbone = sum(parameter.numel() for parameter in getattr(model, model.base_model_prefix).parameters())
-    config = peft_config(method, task, model)
-    try:
-        peft_model: Any = get_peft_model(model, config)
-    except ValueError as error:
-        raise RecipeError(f"method: {config.peft_type.value} cannot be used on {folder.name}: {error}") from error
-    _refuse_unsaved(set(info["missing_keys"]), peft_model)
-    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    return Trainee(peft_model.to(device), AutoTokenizer.from_pretrained(folder, local_files_only=True), backbone)
+    return model, info
+
+
+def _refuse_unpadded(folder: Path, task: Task, model: Any, tokenizer: Any) -> None:
+    """Batches are padded, and a decoder's sequence classifier reads the last token that is not padding."""
+    kind = model.config.model_type
+    decodes = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    by_config = decodes and task.peft_task_type == "SEQ_CLS"
+    if tokenizer.pad_token_id is None:
+        lacking = "tokenizer has no pad_token"
+    elif by_config and model.config.pad_token_id is None:
+        lacking = "config.json has no pad_token_id"
+    else:
+        return
+    raise BackboneError(
+        f"{folder.name}: its {lacking}, which {task.name} needs",
+        "Save a copy of the base whose tokenizer has a pad_token and whose config.json has its pad_token_id.",
+    )
 
 
 def _refuse_unsaved(initialised: set[str], model: Any) -> None:

@@ -82,6 +82,7 @@ def train(
 
 def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: TrainingProgress) -> None:
     started = time.monotonic()
+    recipe.portable_text()  # the manifest keeps it: refused now, not after the last epoch
     parent = _parent(recipe, registry)
     task, splits = _task_and_rows(recipe, parent)
     source = locate(recipe.base.id, recipe.base.path, recipe.base.revision)

@@ -168,8 +168,8 @@ def test_every_command_can_speak_json_and_says_what_it_does() -> None:
 
 
 def test_what_people_wrote_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().say("yanked: see [/docs] for [why]")
-    assert "see [/docs] for [why]" in capsys.readouterr().err
+    Output().say("yanked: see [/docs] for [why] :bomb:")
+    assert "see [/docs] for [why] :bomb:" in capsys.readouterr().err
 
 
 def test_an_empty_label_is_wrong_usage(adapterhub: Run, tmp_path: Path) -> None:

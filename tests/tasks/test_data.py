@@ -38,6 +38,7 @@ def test_columns_are_renamed_and_others_left_out(tmp_path: Path, task: Task) -> 
         ("[1]", r":2: a list, not an object"),
         ('{"text": "a"}', r":2: no column 'label'"),
         ('{"text": "a", "label": 1}', r":2: label is a int, not a string"),
+        ('{"text": "\\ud800", "label": "b"}', r":2: .*surrogates not allowed"),
     ],
 )
 def test_a_bad_row_is_named_by_file_and_line(line: str, message: str, tmp_path: Path, task: Task) -> None:

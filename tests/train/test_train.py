@@ -11,12 +11,22 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoTokenizer
+from transformers import (
+    AutoTokenizer,
+    BertForSequenceClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+)
 
-from adapterhub.errors import DataError, RecipeError
-from adapterhub.tasks import task_of
-from adapterhub.train import RunError, TrainingResult, train
+from adapterhub import errors
+from adapterhub.errors import BackboneError, DataError, RecipeError
+from adapterhub.recipe import Lora, Recipe
+from adapterhub.tasks import get_task, task_of
+from adapterhub.train import RunError, TrainingResult, train, trainee
 from adapterhub.train import trainer as trainer_module
+from adapterhub.train.methods import peft_config
 from adapterhub.train.predictor import ModelPredictor
 from registry.manifest import Manifest
 from tests.train.support import LORA, PREFIX, Recipes
@@ -197,6 +207,7 @@ def test_a_recipe_that_failed_may_be_corrected_in_place(recipes: Recipes, tmp_pa
         ({"method": 'kind = "lora"\ntargets = ["q_proj"]'}, "matches 'q_proj'"),
         ({"method": LORA + "\nrank_pattern = { key = 2 }"}, "rank_pattern.key: matches none"),
         ({"method": 'kind = "prefix"\nlength = 40'}, "exceed the base's 64 positions"),
+        ({"method": 'kind = "prefix"\nlength = 100'}, "exceed the base's 64 positions"),
         ({"training": 'early_stopping = { patience = 1, metric = "f1" }'}, "has no 'f1'"),
         ({"top": 'init_from = "acme/a@1.0.0"'}, "needs a registry"),
     ],
@@ -218,3 +229,62 @@ def test_a_missing_file_is_named(recipes: Recipes, tmp_path: Path) -> None:
 def test_nothing_is_printed(recipes: Recipes, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     train(recipes.make(), tmp_path / "run")
     assert capfd.readouterr() == ("", "")
+
+
+def test_rows_longer_than_the_base_reads_are_refused_whatever_the_method(recipes: Recipes, tmp_path: Path) -> None:
+    recipe = Recipe.parse(recipes.text().replace("max_length = 32", "max_length = 65"))
+    with pytest.raises(RecipeError, match=r"task\.options\.max_length: 65 exceeds the base's 64 positions") as error:
+        train(recipe, tmp_path / "run")
+    assert error.value.hint
+
+
+def test_positions_that_padding_takes_are_not_counted() -> None:
+    config = RobertaConfig(
+        vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=34
+    )
+    model = RobertaForSequenceClassification(config)  # pad_token_id is 1: positions start from 2
+    method = Lora(targets=["query"])
+    peft_config(method, get_task("text-classification", {"max_length": 32}), model)
+    with pytest.raises(RecipeError, match="33 exceeds the base's 32 positions"):
+        peft_config(method, get_task("text-classification", {"max_length": 33}), model)
+
+
+def test_a_path_that_the_manifest_cannot_leave_out_is_refused_first(recipes: Recipes, tmp_path: Path) -> None:
+    inline = f'base = {{ id = "tests/tiny-bert", path = "{recipes.base}" }}'
+    table = f'[base]\nid = "tests/tiny-bert"\npath = "{recipes.base}"\n'
+    with pytest.raises(RecipeError, match=r"base\.path"):
+        train(Recipe.parse(inline + recipes.text().replace(table, "")), tmp_path / "run")
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize("lacking", ["tokenizer", "config"])
+def test_a_decoder_without_padding_is_refused_by_name(lacking: str, recipes: Recipes, tmp_path: Path) -> None:
+    base = tmp_path / "tiny-gpt"
+    tokenizer = AutoTokenizer.from_pretrained(recipes.base)
+    padding = None if lacking == "config" else tokenizer.pad_token_id
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=8, n_layer=1, n_head=2, n_positions=64, pad_token_id=padding)
+    GPT2LMHeadModel(config).save_pretrained(base)
+    if lacking == "tokenizer":
+        tokenizer.pad_token = None
+    tokenizer.save_pretrained(base)
+    method = Lora(targets=["c_attn"])
+    with pytest.raises(BackboneError, match=rf"tiny-gpt: its {lacking}\S* has no pad_token") as error:
+        trainee.load(base, get_task("text-classification", {}, ["a", "b"]), method)
+    assert error.value.hint
+    if lacking == "config":  # which a classifier of tokens does not read
+        trainee.load(base, get_task("token-classification", {"max_length": 32}, ["B-a", "O"]), method)
+
+
+def test_a_base_that_comes_with_another_head_is_refused(recipes: Recipes, tmp_path: Path) -> None:
+    base = tmp_path / "five-labels"
+    BertForSequenceClassification.from_pretrained(recipes.base, num_labels=5).save_pretrained(base)
+    AutoTokenizer.from_pretrained(recipes.base).save_pretrained(base)
+    with pytest.raises(BackboneError, match="five-labels cannot be loaded for text-classification") as error:
+        trainee.load(base, get_task("text-classification", {"max_length": 32}, ["a", "b"]), Lora(targets=["query"]))
+    assert error.value.hint
+
+
+def test_every_error_is_drawn_in_the_tree() -> None:
+    drawn = str(errors.__doc__)
+    assert RunError.__module__ == errors.__name__
+    assert [error for error in errors.AdapterHubError.__subclasses__() if f"── {error.__name__} " not in drawn] == []
