@@ -5,7 +5,17 @@ Every operation has a fast form and a slow, obvious twin in ``reference``. Knows
 
 from __future__ import annotations
 
-from adapterhub.ops.attention import RowSpan, packed_attention
-from adapterhub.ops.lora import LinearDelta, Segment, apply_deltas
+from adapterhub.ops.attention import RowSpan, newest_token_attention, packed_attention
+from adapterhub.ops.linear import BatchDeltas, LinearDelta, Segment, StackedDeltas, apply_deltas, gate_inputs
 
-__all__ = ["LinearDelta", "RowSpan", "Segment", "apply_deltas", "packed_attention"]
+__all__ = [
+    "BatchDeltas",
+    "LinearDelta",
+    "RowSpan",
+    "Segment",
+    "StackedDeltas",
+    "apply_deltas",
+    "gate_inputs",
+    "newest_token_attention",
+    "packed_attention",
+]

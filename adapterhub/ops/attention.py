@@ -1,4 +1,4 @@
-"""Attention over rows packed one after another, without padding, each with keys and values of its own in front."""
+"""Attention over rows packed one after another without padding, and over rows that each continue by one token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 KeyValues = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
 """``(layer, own keys, own values) -> (keys, values)`` of one row, shapes ``[1, heads, n, head_dim]``: the row's own
-with whatever stands in front of them, a prefix or the cached past."""
+with whatever stands in front of them, a prefix for one."""
 
 
 class RowSpan(NamedTuple):
@@ -23,12 +23,21 @@ class RowSpan(NamedTuple):
 
 
 def packed_attention(
-    query: Tensor, key: Tensor, value: Tensor, rows: Sequence[RowSpan], layer: int, *, scale: float | None, causal: bool
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    rows: Sequence[RowSpan],
+    layer: int,
+    *,
+    scale: float | None,
+    causal: bool,
+    window: int | None = None,
 ) -> Tensor:
     """Semantics: for each row, ``out[i:j] = softmax(q[i:j] K^T * scale + mask) V`` with the row's own ``K, V``.
 
-    With `causal`, a row's last token sees all of its ``K`` and every token before it sees one key less (the mask is
-    aligned to the bottom right), so everything in front of the row's own tokens is seen by all of them.
+    The row's last token stands at the last of its ``K`` (the mask is aligned to the bottom right), so what is in front
+    of the row's own tokens precedes them. With `causal` a token sees keys up to its own place; with `window`, only
+    keys less than `window` places away.
 
     Args:
         query: ``[1, heads, tokens, head_dim]``.
@@ -47,14 +56,15 @@ def packed_attention(
         if key_values is not None:
             keys, values = key_values(layer, keys, values)
         length, seen = stop - start, keys.shape[2]
-        bottom_right = causal and 1 < length < seen
+        narrow = window is not None and window < seen
+        masked = narrow or (causal and 1 < length < seen)
         outputs.append(
             scaled_dot_product_attention(
                 query[:, :, start:stop],
                 keys,
                 values,
-                attn_mask=_bottom_right(length, seen, query.device) if bottom_right else None,
-                is_causal=causal and length == seen and length > 1,
+                attn_mask=_visible(length, seen, causal, window, query.device) if masked else None,
+                is_causal=causal and not masked and length > 1,
                 scale=scale,
                 enable_gqa=grouped,
             )
@@ -62,5 +72,29 @@ def packed_attention(
     return torch.cat(outputs, dim=2).transpose(1, 2).contiguous()
 
 
-def _bottom_right(length: int, seen: int, device: torch.device) -> Tensor:
-    return torch.ones(length, seen, dtype=torch.bool, device=device).tril(seen - length)
+def newest_token_attention(
+    query: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None, *, scale: float | None
+) -> Tensor:
+    """Semantics: for each row, one token that sees `visible`, ``out = softmax(q K^T * scale + mask) V``.
+
+    Args:
+        query: ``[rows, heads, head_dim]``.
+        keys, values: ``[rows, kv_heads, seen, head_dim]``; `kv_heads` divides `heads`.
+        visible: boolean ``[rows, seen]``, or None where every row sees all.
+        scale: factor on the scores; None is ``1 / sqrt(head_dim)``.
+
+    Returns:
+        ``[rows, heads, head_dim]``.
+    """
+    rows, heads, width = query.shape
+    # The heads that share keys become the queries of one head: no key is repeated.
+    shared = query.reshape(rows, keys.shape[1], heads // keys.shape[1], width)
+    mask = None if visible is None else visible[:, None, None, :]
+    return scaled_dot_product_attention(shared, keys, values, attn_mask=mask, scale=scale).reshape(rows, heads, width)
+
+
+def _visible(length: int, seen: int, causal: bool, window: int | None, device: torch.device) -> Tensor:
+    """Boolean ``[length, seen]``: which keys each of the last `length` places sees."""
+    away = torch.arange(seen - length, seen, device=device)[:, None] - torch.arange(seen, device=device)[None, :]
+    visible = away >= 0 if causal else torch.ones_like(away, dtype=torch.bool)
+    return visible if window is None else visible & (away.abs() < window)

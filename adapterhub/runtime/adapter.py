@@ -10,10 +10,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
-from peft import LoraConfig, PeftConfig, PrefixTuningConfig
+from peft import IA3Config, LoraConfig, PeftConfig, PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -21,14 +23,18 @@ from torch import Tensor
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError
 from adapterhub.ops import LinearDelta
+from adapterhub.runtime.ia3 import read_ia3
 from adapterhub.runtime.lora import read_lora
 from adapterhub.runtime.prefix import Prefix, read_prefix
+from adapterhub.runtime.prompt import read_prompt
 from adapterhub.tasks import Task, task_of
 from adapterhub.tasks.heads import TASK_CLASSES, TaskShell, fill
 from registry import Manifest
 
+Method: TypeAlias = LoraConfig | IA3Config | PrefixTuningConfig | PromptTuningConfig | PromptEncoderConfig
+
 WEIGHTS = "adapter_model.safetensors"
-LORA_KEYS, PROMPT_KEYS = "base_model.model.", "base_model."
+TUNER_KEYS, PROMPT_KEYS = "base_model.model.", "base_model."
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Adapter:
         manifest: what the version says of itself.
         deltas: changes of linear modules by their names in the backbone; empty for a prefix.
         prefix: keys and values in front of each row, or None.
+        prompt: embeddings ``[n, hidden]`` in front of each row's own, in the backbone's dtype, or None.
         head: its own task head, or None (answers hidden states or text).
         task: encodes rows and decodes outputs, where the head has a task.
     """
@@ -56,18 +63,30 @@ class Adapter:
     manifest: Manifest
     deltas: Mapping[str, LinearDelta]
     prefix: Prefix | None
+    prompt: Tensor | None
     head: Head | None
     task: Task | None
 
     @property
-    def prefix_length(self) -> int:
-        """Virtual tokens in front of each row."""
-        return self.prefix.length if self.prefix else 0
+    def virtual_tokens(self) -> int:
+        """Positions that it takes in front of each row."""
+        return (self.prefix.length if self.prefix else 0) + (0 if self.prompt is None else self.prompt.shape[0])
+
+    @cached_property
+    def form(self) -> tuple[object, ...]:
+        """What two adapters must share for all their deltas to be stacked: modules, ranks and types."""
+        return tuple((name, self.deltas[name].form) for name in sorted(self.deltas))
+
+    def tensors(self) -> list[Tensor]:
+        """All its tensors."""
+        parts = [tensor for delta in self.deltas.values() for tensor in delta.tensors()]
+        parts += [self.prefix.keys, self.prefix.values] if self.prefix else []
+        parts += [] if self.prompt is None else [self.prompt]
+        return parts + (list(self.head.tensors.values()) if self.head else [])
 
     def nbytes(self) -> int:
         """Bytes of all its tensors."""
-        own = sum(delta.nbytes() for delta in self.deltas.values()) + (self.prefix.nbytes() if self.prefix else 0)
-        return own + (sum(tensor.nbytes for tensor in self.head.tensors.values()) if self.head else 0)
+        return sum(tensor.nbytes for tensor in self.tensors())
 
 
 class AdapterLoader:
@@ -93,18 +112,21 @@ class AdapterLoader:
         config = _config(folder)
         shell = self._shell(manifest)
         tensors = _tensors(folder / WEIGHTS, self._backbone.device)
+        body, head_tensors = _split(tensors, PROMPT_KEYS if config.is_prompt_learning else TUNER_KEYS, shell)
         deltas: dict[str, LinearDelta] = {}
-        prefix = None
+        prefix = prompt = None
         if isinstance(config, LoraConfig):
-            body, head_tensors = _split(tensors, LORA_KEYS, shell)
             deltas = read_lora(config, body, shell, self._modules)
-        else:
-            body, head_tensors = _split(tensors, PROMPT_KEYS, shell)
+        elif isinstance(config, IA3Config):
+            deltas = read_ia3(config, body, shell, self._modules)
+        elif isinstance(config, PrefixTuningConfig):
             self._check_takes_prefix()
             prefix = read_prefix(config, body, self._backbone.config, self._backbone.dtype)
+        else:
+            prompt = read_prompt(config, body, self._backbone)
         head = self._head(shell, head_tensors) if shell.shapes else None
         task = self._task(manifest) if head else None
-        adapter = Adapter(manifest.digest, manifest, deltas, prefix, head, task)
+        adapter = Adapter(manifest.digest, manifest, deltas, prefix, prompt, head, task)
         self._check_room(adapter)
         return adapter
 
@@ -183,24 +205,24 @@ class AdapterLoader:
             )
 
     def _check_room(self, adapter: Adapter) -> None:
-        if adapter.prefix_length >= self._backbone.max_positions:
+        if adapter.virtual_tokens >= self._backbone.max_positions:
             raise AdapterError(
-                f"a prefix of {adapter.prefix_length} leaves no room in {self._backbone.max_positions} positions",
-                "Train a shorter prefix.",
+                f"{adapter.virtual_tokens} virtual tokens leave no room in {self._backbone.max_positions} positions",
+                "Train with fewer.",
             )
 
 
-def _config(folder: Path) -> LoraConfig | PrefixTuningConfig:
+def _config(folder: Path) -> Method:
     try:
         config = PeftConfig.from_pretrained(str(folder))
     except (ValueError, TypeError, KeyError) as error:
         raise AdapterError(
             f"adapter_config.json cannot be read: {error}", "Save the adapter with peft again."
         ) from error
-    if not isinstance(config, LoraConfig | PrefixTuningConfig):
+    if not isinstance(config, Method):
         raise AdapterError(
-            f"peft_type {getattr(config.peft_type, 'value', config.peft_type)} is not served yet",
-            "Served: LORA (with rsLoRA, DoRA, patterns, lora_bias) and PREFIX_TUNING.",
+            f"peft_type {getattr(config.peft_type, 'value', config.peft_type)} is not served",
+            "Served: LORA (with rsLoRA, DoRA, patterns, lora_bias), IA3, PREFIX_TUNING, PROMPT_TUNING and P_TUNING.",
         )
     return config
 

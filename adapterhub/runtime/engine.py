@@ -199,14 +199,14 @@ class Engine:
                 else:
                     ids = generate.encode_prompt(self.backbone, ticket.row)
                     encoded = Encoded(input_ids=ids, token_type_ids=None)
-            read.check_length(self.backbone, adapter.prefix_length if adapter else 0, len(encoded.input_ids), room)
+            read.check_length(self.backbone, adapter.virtual_tokens if adapter else 0, len(encoded.input_ids), room)
         except AdapterHubError as error:
             raise RequestError(f"row {ticket.index}: {error.message}", error.hint) from error
         return encoded
 
     def _output(self, row: EncodedRow, hidden: torch.Tensor) -> torch.Tensor:
         head = row.adapter.head if row.adapter else None
-        return read.head_logits(self.backbone, row, head, hidden) if head else hidden
+        return read.head_logits(self.backbone, row, head, hidden) if head else hidden[row.prompt_length :]
 
     def _generate(
         self, tickets: Sequence[_Ticket], adapters: Mapping[str, Adapter], max_new_tokens: int
@@ -216,12 +216,13 @@ class Engine:
             adapter = adapters.get(ticket.key)
             prompt = self._encode(ticket, adapter, room=max_new_tokens).input_ids
             rows.append(generate.Continuation(self.backbone, adapter, prompt, max_new_tokens))
-        while running := [row for row in rows if not row.finished]:
-            for part in _steps(running, self._max_step_tokens):
-                with self._step, torch.inference_mode():
-                    chosen = generate.next_logits(self.backbone, running[part]).argmax(-1).tolist()
-                for row, token in zip(running[part], chosen, strict=True):
-                    row.accept(token)
+        batch = generate.RunningBatch(self.backbone)
+        for part in _steps(rows, self._max_step_tokens):
+            with self._step, torch.inference_mode():
+                batch.join(rows[part])
+        while batch.running:
+            with self._step, torch.inference_mode():
+                batch.step()
         for ticket, row in zip(tickets, rows, strict=True):
             text = self.backbone.tokenizer.decode(row.tokens, skip_special_tokens=True)
             yield ticket.index, TextAnswer(version=ticket.version, text=text, token_ids=tuple(row.tokens))

@@ -1,12 +1,13 @@
 """Continuing rows: sequences that join and leave between steps, each with keys and values of its own.
 
-One step takes new sequences (all their tokens) beside running ones (their newest token) through one packed pass.
-Greedy: the token of the highest logit, the lowest id among equals.
+New sequences are read in one packed pass; from then on each step feeds the newest token of every running sequence, of
+whatever adapters. Greedy: the token of the highest logit, the lowest id among equals.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -16,46 +17,13 @@ from torch import Tensor
 from adapterhub.backbone import Backbone
 from adapterhub.errors import RequestError
 from adapterhub.runtime import plan as plans
+from adapterhub.runtime import read
 from adapterhub.runtime.adapter import Adapter
-from adapterhub.runtime.plan import Plan, PlannedRow
-from adapterhub.tasks import Row
+from adapterhub.runtime.cache import Filling, KeyValueCache, Lane, NewestTokens
+from adapterhub.runtime.plan import AdapterMap, Plan
+from adapterhub.runtime.read import EncodedRow
+from adapterhub.tasks import Encoded, Row
 from adapterhub.tasks.task import check_text
-
-GROWTH = 64  # positions that a cache grows by at least, so that a step seldom copies
-
-
-class KeyValueCache:
-    """The keys and values of one sequence, per layer, appended to in place.
-
-    Belongs to one request; it is never shared or kept by name, so no version ever reads another's.
-    """
-
-    def __init__(self, adapter: Adapter | None) -> None:
-        prefix = adapter.prefix if adapter else None
-        self.length = prefix.length if prefix else 0
-        self._layers: dict[int, tuple[Tensor, Tensor]] = {}
-        self._prefix = prefix
-
-    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add this step's ``[1, kv_heads, n, head_dim]`` and return all so far, the prefix in front."""
-        stop = self.length + keys.shape[2]
-        if layer not in self._layers or self._layers[layer][0].shape[2] < stop:
-            self._layers[layer] = self._grown(layer, keys, values, stop)
-        store_keys, store_values = self._layers[layer]
-        store_keys[:, :, self.length : stop] = keys
-        store_values[:, :, self.length : stop] = values
-        return store_keys[:, :, :stop], store_values[:, :, :stop]
-
-    def _grown(self, layer: int, keys: Tensor, values: Tensor, needed: int) -> tuple[Tensor, Tensor]:
-        old = self._layers.get(layer)
-        if old is None and self._prefix is not None:
-            old = (self._prefix.keys[layer], self._prefix.values[layer])
-        room = max(needed + GROWTH, 2 * self.length)
-        new = tuple(part.new_empty(*part.shape[:2], room, part.shape[3]) for part in (keys, values))
-        if old is not None:
-            for target, source in zip(new, old, strict=True):
-                target[:, :, : self.length] = source[:, :, : self.length]
-        return new[0], new[1]
 
 
 class Continuation:
@@ -63,54 +31,123 @@ class Continuation:
 
     Attributes:
         adapter: what it wears, None for the bare backbone.
+        prompt: its tokens.
         tokens: the tokens generated so far.
         finished: it met an end-of-text token, or has as many tokens as were asked for.
+        lane: where its keys and values are, while it runs.
     """
 
     def __init__(self, backbone: Backbone, adapter: Adapter | None, prompt: Sequence[int], max_new_tokens: int) -> None:
         self.adapter = adapter
-        self.cache = KeyValueCache(adapter)
+        self.prompt = list(prompt)
         self.tokens: list[int] = []
         self.finished = max_new_tokens <= 0
-        self._pending = list(prompt)
+        self.lane: Lane | None = None
         self._left = max_new_tokens
         self._ends = _end_tokens(backbone)
 
     @property
-    def pending(self) -> list[int]:
-        """Tokens to feed in the next step: the whole prompt at first, then the newest token."""
-        return self._pending
-
-    @property
     def tokens_to_feed(self) -> int:
-        """How many `pending` tokens there are."""
-        return len(self._pending)
+        """How many tokens its first pass has."""
+        return EncodedRow(self.adapter, Encoded(self.prompt, None)).tokens_to_feed
 
     def accept(self, token: int) -> None:
         """Take the token that the step chose."""
-        self.cache.length += len(self._pending)
         self._left -= 1
         if token in self._ends:
             self.finished = True
         else:
             self.tokens.append(token)
-            self._pending = [token]
             self.finished = not self._left
 
 
-def next_logits(backbone: Backbone, running: Sequence[Continuation]) -> Tensor:
-    """One step: feed each sequence's pending tokens, return ``[len(running), vocabulary]`` of the token after them.
+class RunningBatch:
+    """The sequences that are being continued together. Belongs to one thread at a time.
 
-    Sequences that wear the same adapter should be neighbours, for speed alone.
+    Attributes:
+        running: those that are not finished, neighbours by adapter.
     """
-    plan = Plan([PlannedRow(row.adapter, len(row.pending), row.cache.length, row.cache.append) for row in running])
-    inputs = torch.tensor([[token for row in running for token in row.pending]], device=backbone.device)
-    positions = torch.tensor([plan.positions(backbone.first_position)], device=backbone.device)
-    with plans.running(plan):
-        hidden = backbone.base(input_ids=inputs, position_ids=positions, use_cache=False).last_hidden_state
-    last = hidden[0, [span.stop - 1 for span in plan.spans]]
-    with plans.running(Plan([PlannedRow(row.adapter, 1) for row in running])):
-        return backbone.lm_head(last)  # type: ignore[misc,no-any-return]
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.running: list[Continuation] = []
+        self._backbone = backbone
+        self._cache = KeyValueCache()
+        self._adapters: AdapterMap | None = None
+        self._stacked = False
+
+    def join(self, rows: Sequence[Continuation]) -> None:
+        """Read new sequences and choose their first tokens; rows that wear the same adapter should be neighbours."""
+        rows = [row for row in rows if not row.finished]
+        if rows:
+            self._take(rows, self._prefill(rows))
+            self._compose([*self.running, *rows])
+
+    def step(self) -> None:
+        """Add a token to each running sequence; those that are finished by it leave."""
+        if self.running:
+            self._take(self.running, self.next_logits())
+            for row in self.running:
+                _lane(row).length += 1
+            if any(row.finished for row in self.running):
+                self._compose(self.running)
+
+    def drop(self, rows: Sequence[Continuation]) -> None:
+        """Let `rows` leave before they are finished."""
+        for row in rows:
+            row.finished = True
+        self._compose(self.running)
+
+    def next_logits(self) -> Tensor:
+        """Feed each running sequence its newest token: ``[running, vocabulary]``, in the order of `running`.
+
+        The token's keys and values are stored, but count only once `step` has taken them.
+        """
+        if not self._stacked and self._adapters is not None:  # the second step with these rows; more are likely
+            self._adapters, self._stacked = self._map(self._backbone.dtype), True
+        self._adapters = self._adapters or self._map(None)
+        rows, device = self.running, self._backbone.device
+        for row in rows:
+            self._cache.make_room(_lane(row))
+        plan = Plan(self._adapters, NewestTokens([_lane(row) for row in rows], device))
+        first = self._backbone.first_position
+        with plans.running(plan):
+            hidden = self._backbone.base(
+                input_ids=torch.tensor([[row.tokens[-1] for row in rows]], device=device),
+                position_ids=torch.tensor([[first + _lane(row).length for row in rows]], device=device),
+                use_cache=False,
+            ).last_hidden_state
+            return self._backbone.lm_head(hidden[0])  # type: ignore[misc,no-any-return]
+
+    def _prefill(self, rows: Sequence[Continuation]) -> Tensor:
+        encoded = []
+        for row in rows:
+            prefix = row.adapter.prefix if row.adapter else None
+            filled = (prefix.length if prefix else 0) + row.tokens_to_feed
+            row.lane = self._cache.open(filled + 1)
+            row.lane.length = filled
+            encoded.append(EncodedRow(row.adapter, Encoded(row.prompt, None), Filling(row.lane, prefix)))
+        hidden = read.last_hidden_states(self._backbone, encoded)
+        last = torch.stack([states[-1] for states in hidden])
+        with plans.running(Plan(AdapterMap([(row.adapter, 1) for row in rows]))):
+            return self._backbone.lm_head(last)  # type: ignore[misc,no-any-return]
+
+    def _take(self, rows: Sequence[Continuation], logits: Tensor) -> None:
+        for row, token in zip(rows, logits.argmax(-1).tolist(), strict=True):
+            row.accept(token)
+
+    def _compose(self, rows: Sequence[Continuation]) -> None:
+        """Run `rows` from now on, without those that are finished, ordered so that like adapters can be stacked."""
+        for row in rows:
+            if row.finished and row.lane is not None:
+                self._cache.close(row.lane)
+                row.lane = None
+        groups = groupby(sorted((row for row in rows if not row.finished), key=_worn_by), key=_worn_by)
+        ordered = sorted((list(group) for _, group in groups), key=_likeness)
+        self.running = [row for group in ordered for row in group]
+        self._adapters, self._stacked = None, False
+
+    def _map(self, stack_in: torch.dtype | None) -> AdapterMap:
+        return AdapterMap([(row.adapter, 1) for row in self.running], stack_in)
 
 
 def encode_prompt(backbone: Backbone, row: Row) -> list[int]:
@@ -137,6 +174,22 @@ def encode_prompt(backbone: Backbone, row: Row) -> list[int]:
         )
     check_text(text)
     return list(backbone.tokenizer(text)["input_ids"])
+
+
+def _worn_by(row: Continuation) -> str:
+    return row.adapter.digest if row.adapter else ""
+
+
+def _likeness(group: Sequence[Continuation]) -> tuple[int, int]:
+    """Groups of equal size whose adapters have one form become neighbours."""
+    adapter = group[0].adapter
+    return (hash(adapter.form) if adapter else 0, len(group))
+
+
+def _lane(row: Continuation) -> Lane:
+    if row.lane is None:
+        raise ValueError("a row runs only after it was read")
+    return row.lane
 
 
 def _end_tokens(backbone: Backbone) -> frozenset[int]:

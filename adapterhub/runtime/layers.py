@@ -1,6 +1,6 @@
-"""How adapters reach into a backbone that knows nothing of them: a hook on each linear module, an attention function.
+"""How adapters reach into a backbone that knows nothing of them: hooks on its modules, an attention function.
 
-Both are put in place once, read the current plan, and do nothing where the plan has nothing for them. No module is
+They are put in place once, read the current plan, and do nothing where the plan has nothing for them. No module is
 replaced and no parameter is written.
 """
 
@@ -12,12 +12,11 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
-from adapterhub import ops
 from adapterhub.backbone import Backbone
-from adapterhub.errors import BackboneError, RequestError
+from adapterhub.errors import BackboneError
 from adapterhub.runtime import plan as plans
 from adapterhub.runtime import probe
-from adapterhub.runtime.lora import LINEAR
+from adapterhub.runtime.targets import ADAPTABLE, LINEAR
 
 ATTENTION = "adapterhub-packed"
 CHANGES_THE_SCORES = ("softcap", "s_aux", "position_bias", "head_mask")  # what transformers' models ask for beside ours
@@ -48,14 +47,38 @@ def attach(backbone: Backbone) -> None:
         raise
     for name, module in backbone.modules():
         if isinstance(module, LINEAR):
+            module.register_forward_pre_hook(partial(_gate_inputs, name))
+        if isinstance(module, ADAPTABLE):
             module.register_forward_hook(partial(_add_deltas, name))
+    backbone.base.get_input_embeddings().register_forward_hook(_put_prompts)
+
+
+def _gate_inputs(name: str, _: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor | None:
+    plan = plans.current()
+    if plan is None:
+        return None
+    x = inputs[0]
+    deltas = plan.adapters.deltas(name, x.numel() // x.shape[-1])
+    return deltas.gated(x.reshape(-1, x.shape[-1])).view_as(x) if deltas is not None and deltas.gates else None
 
 
 def _add_deltas(name: str, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
     plan = plans.current()
-    if plan is not None and (segments := plan.segments(name)):
+    if plan is None:
+        return
+    y = output.view(-1, output.shape[-1])
+    deltas = plan.adapters.deltas(name, y.shape[0])
+    if deltas is not None:
         x = inputs[0]
-        ops.apply_deltas(output.view(-1, output.shape[-1]), x.reshape(-1, x.shape[-1]), segments)
+        deltas.apply(y, x.reshape(-1, x.shape[-1]) if x.is_floating_point() else x.reshape(-1))
+
+
+def _put_prompts(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
+    plan = plans.current()
+    if plan is not None and plan.prompts:
+        tokens = output.view(-1, output.shape[-1])
+        for start, prompt in plan.prompts:
+            tokens[start : start + prompt.shape[0]] = prompt
 
 
 def _attention(
@@ -75,20 +98,10 @@ def _attention(
             f"{type(module).__name__} asks its attention for {changes[0]}, which is not served yet", "Use another base."
         )
     plan = plans.current()
-    if plan is None or attention_mask is not None:
+    if plan is None or plan.attention is None or attention_mask is not None:
         raise BackboneError(
             "this backbone serves packed steps and was called directly", "Ask the Engine, or load another backbone."
         )
     causal = bool(getattr(module, "is_causal", True)) if is_causal is None else is_causal
-    if sliding_window is not None and plan.longest > sliding_window:
-        raise RequestError(
-            f"a row of {plan.longest} tokens is longer than this base's attention window of {sliding_window}",
-            "Shorten the row; windows are not served yet.",
-        )
     layer = getattr(module, "layer_idx", None)
-    if layer is None and any(span.key_values for span in plan.spans):
-        raise BackboneError(
-            f"{type(module).__name__} does not know which layer it is, so it cannot take a prefix",
-            "Use another method than prefix tuning on this base.",
-        )
-    return ops.packed_attention(query, key, value, plan.spans, layer or 0, scale=scaling, causal=causal), None
+    return plan.attention(layer, query, key, value, scale=scaling, causal=causal, window=sliding_window), None

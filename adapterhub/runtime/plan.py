@@ -1,7 +1,7 @@
-"""Who wears what in one forward pass: the rows of a step, packed one after another and sorted by adapter.
+"""What the adapters of a step do, and where: read by the hooks of the backbone while one forward pass runs.
 
-The plan travels with the step, in a context variable that the hooks of the backbone read; nothing about an adapter is
-ever kept on the backbone, so steps of different threads cannot meet.
+The plan travels with the step, in a context variable; nothing about an adapter is ever kept on the backbone, so steps
+of different threads cannot meet.
 """
 
 from __future__ import annotations
@@ -9,72 +9,94 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from adapterhub.ops import RowSpan, Segment
-from adapterhub.ops.attention import KeyValues
+import torch
+from torch import Tensor
+
+from adapterhub.ops import BatchDeltas
 from adapterhub.runtime.adapter import Adapter
 
 
-@dataclass(frozen=True)
-class PlannedRow:
-    """One row of a step.
+class AdapterMap:
+    """Which adapter each place of a step wears; a place is a token of packed rows, or a whole row of another batch."""
 
-    Attributes:
-        adapter: what it wears, None for the bare backbone.
-        length: tokens that it adds in this step.
-        past: positions before its first token of this step: its prefix and what is cached.
-        key_values: puts that past in front of its own keys and values; None where there is none.
-    """
+    def __init__(self, worn: Sequence[tuple[Adapter | None, int]], stack_in: torch.dtype | None = None) -> None:
+        """Lay out ``(adapter, places)`` one after another.
 
-    adapter: Adapter | None
-    length: int
-    past: int = 0
-    key_values: KeyValues | None = None
-
-
-class Plan:
-    """The rows of one step; rows that wear the same adapter should be neighbours, for speed alone.
-
-    Attributes:
-        rows: the rows in order.
-        spans: where each row's tokens lie.
-        longest: positions of the longest row, its past included.
-    """
-
-    def __init__(self, rows: Sequence[PlannedRow]) -> None:
-        self.rows = rows
-        self.longest = max((row.past + row.length for row in rows), default=0)
-        self.spans: list[RowSpan] = []
+        Neighbours that wear the same adapter become one segment, for speed alone. With `stack_in`, the backbone's type,
+        the map is made for many steps: tensors of short segments are stacked once.
+        """
         self._worn: list[tuple[int, int, Adapter]] = []
-        self._segments: dict[str, list[Segment]] = {}
+        self._stack_in = stack_in
+        self._deltas: dict[tuple[str, int], BatchDeltas | None] = {}
         start = 0
-        for row in rows:
-            stop = start + row.length
-            self.spans.append(RowSpan(start, stop, row.key_values))
-            if row.adapter is not None and row.adapter.deltas:
-                self._wear(start, stop, row.adapter)
-            start = stop
+        for adapter, places in worn:
+            if adapter is not None and adapter.deltas:
+                self._wear(start, start + places, adapter)
+            start += places
+        self.places = start
 
     def _wear(self, start: int, stop: int, adapter: Adapter) -> None:
-        """Note the tokens of a row; neighbours with one adapter become one segment."""
         if self._worn and self._worn[-1][1] == start and self._worn[-1][2] is adapter:
             start = self._worn.pop()[0]
         self._worn.append((start, stop, adapter))
 
-    def positions(self, first: int) -> list[int]:
-        """The position id of each packed token, where a row without a past starts at `first`."""
-        return [first + row.past + offset for row in self.rows for offset in range(row.length)]
+    def deltas(self, module: str, rows: int) -> BatchDeltas | None:
+        """What happens to `module` in this step, or None; worked out at its first use.
 
-    def segments(self, module: str) -> list[Segment]:
-        """The deltas of one module over the packed tokens; worked out once a step, at the module's first use."""
-        found = self._segments.get(module)
-        if found is None:
-            found = [
-                (start, stop, adapter.deltas[module]) for start, stop, adapter in self._worn if module in adapter.deltas
+        Args:
+            rows: of the module's flattened input: as many as there are places, or a multiple where each place has
+                several (a row of a padded batch has one for each of its tokens).
+        """
+        if not self._worn:
+            return None
+        each = rows // self.places
+        key = (module, each)
+        if key not in self._deltas:
+            segments = [
+                (start * each, stop * each, adapter.deltas[module])
+                for start, stop, adapter in self._worn
+                if module in adapter.deltas
             ]
-            self._segments[module] = found
-        return found
+            self._deltas[key] = BatchDeltas(segments, self._stack_in) if segments else None
+        return self._deltas[key]
+
+
+class Attention(Protocol):
+    """How the rows of a step attend."""
+
+    def __call__(
+        self,
+        layer: int | None,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        scale: float | None,
+        causal: bool,
+        window: int | None,
+    ) -> Tensor:
+        """``[1, heads, tokens, head_dim]`` each, keys and values by their heads, to ``[1, tokens, heads, head_dim]``.
+
+        `layer` is None where the model's modules do not know theirs.
+        """
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One forward pass.
+
+    Attributes:
+        adapters: who wears what.
+        attention: how the rows attend; None where the pass has no attention, or the model's own is right.
+        prompts: ``(first token, [n, hidden])`` embeddings that stand in place of what the input embedding gives.
+    """
+
+    adapters: AdapterMap
+    attention: Attention | None = None
+    prompts: Sequence[tuple[int, Tensor]] = field(default=())
 
 
 _CURRENT: ContextVar[Plan | None] = ContextVar("plan", default=None)

@@ -34,10 +34,6 @@ class Prefix:
         """How many virtual tokens stand in front of the row; the row's own positions start after them."""
         return self.keys.shape[3]
 
-    def nbytes(self) -> int:
-        """Bytes that the tensors hold."""
-        return self.keys.nbytes + self.values.nbytes
-
     def in_front(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """The row's own keys and values, ``[1, kv_heads, n, head_dim]``, behind the prefix's."""
         return torch.cat([self.keys[layer], keys], dim=2), torch.cat([self.values[layer], values], dim=2)

@@ -12,9 +12,12 @@ from torch import Tensor
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import BackboneError
-from adapterhub.runtime import generate
 from adapterhub.runtime import plan as plans
-from adapterhub.runtime.plan import Plan, PlannedRow
+from adapterhub.runtime import read
+from adapterhub.runtime.cache import KeyValueCache, NewestTokens
+from adapterhub.runtime.plan import AdapterMap, Plan
+from adapterhub.runtime.read import EncodedRow
+from adapterhub.tasks import Encoded
 
 LENGTHS = (9, 5)
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest state; of other types only gross faults show
@@ -49,35 +52,28 @@ def check(backbone: Backbone, own: list[Tensor]) -> None:
 
 
 def _rows(backbone: Backbone) -> list[Tensor]:
-    window = getattr(backbone.config, "sliding_window", None) or max(LENGTHS)
     size, padding = int(backbone.config.vocab_size), backbone.config.pad_token_id
     tokens = [token for token in range(size) if token != padding]
     spread = [tokens[(11 + 7 * index) % len(tokens)] for index in range(sum(LENGTHS))]
-    rows = spread[: LENGTHS[0]], spread[LENGTHS[0] :]
-    return [torch.tensor(row[:window], device=backbone.device) for row in rows]
+    return [torch.tensor(row, device=backbone.device) for row in (spread[: LENGTHS[0]], spread[LENGTHS[0] :])]
 
 
 def _packed(backbone: Backbone, rows: list[Tensor]) -> list[Tensor]:
-    plan = Plan([PlannedRow(None, len(row)) for row in rows])
-    positions = torch.tensor([plan.positions(backbone.first_position)], device=backbone.device)
-    inputs = {"input_ids": torch.cat(rows).unsqueeze(0), "position_ids": positions}
-    with plans.running(plan):
-        hidden: Tensor = backbone.base(**inputs).last_hidden_state
-    return [hidden[0, span.start : span.stop] for span in plan.spans]
+    return read.last_hidden_states(backbone, [EncodedRow(None, Encoded(row.tolist(), None)) for row in rows])
 
 
 def _one_by_one(backbone: Backbone, row: Tensor) -> Tensor:
     """The last state of a row that is fed one token a step: ``[1, hidden]``."""
-    cache = generate.KeyValueCache(None)
+    lane = KeyValueCache().open(len(row))
     hidden = torch.empty(0)
     for token in row:
-        plan = Plan([PlannedRow(None, 1, cache.length, cache.append)])
-        positions = torch.tensor([plan.positions(backbone.first_position)], device=backbone.device)
-        with plans.running(plan):
+        with plans.running(Plan(AdapterMap([(None, 1)]), NewestTokens([lane], backbone.device))):
             hidden = backbone.base(
-                input_ids=token.view(1, 1), position_ids=positions, use_cache=False
+                input_ids=token.view(1, 1),
+                position_ids=torch.tensor([[backbone.first_position + lane.length]], device=backbone.device),
+                use_cache=False,
             ).last_hidden_state
-        cache.length += 1
+        lane.length += 1
     return hidden[0]
 
 

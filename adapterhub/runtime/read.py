@@ -5,70 +5,104 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate, chain
 
 import torch
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
-from adapterhub.errors import RequestError
+from adapterhub.errors import BackboneError, RequestError
+from adapterhub.ops import RowSpan, packed_attention
+from adapterhub.ops.attention import KeyValues
 from adapterhub.runtime import plan as plans
 from adapterhub.runtime.adapter import Adapter, Head
-from adapterhub.runtime.plan import Plan, PlannedRow
+from adapterhub.runtime.plan import AdapterMap, Plan
 from adapterhub.tasks import Encoded
 
 
 @dataclass(frozen=True)
 class EncodedRow:
-    """One row, encoded, with what it wears."""
+    """One row, encoded, with what it wears.
+
+    Attributes:
+        key_values: gives the row its keys and values, and may keep them; None is the adapter's prefix, if any.
+    """
 
     adapter: Adapter | None
     encoded: Encoded
+    key_values: KeyValues | None = None
+
+    @property
+    def prefix_length(self) -> int:
+        """Positions before the row's first token that are keys and values only."""
+        return self.adapter.prefix.length if self.adapter and self.adapter.prefix else 0
+
+    @property
+    def prompt(self) -> Tensor | None:
+        """Embeddings ``[n, hidden]`` in front of the row's own that pass through the model with them."""
+        return self.adapter.prompt if self.adapter else None
+
+    @property
+    def prompt_length(self) -> int:
+        """How many of them there are."""
+        return 0 if self.prompt is None else self.prompt.shape[0]
 
     @property
     def tokens_to_feed(self) -> int:
         """Tokens that the row adds to a step."""
-        return len(self.encoded.input_ids)
+        return self.prompt_length + len(self.encoded.input_ids)
+
+    def input_ids(self) -> list[int]:
+        """Its tokens; the virtual ones, whose embeddings are put in place later, repeat the first."""
+        ids = self.encoded.input_ids
+        return [ids[0]] * self.prompt_length + ids
+
+    def token_type_ids(self) -> list[int]:
+        """The segment of each token; virtual ones are of the first segment."""
+        return [0] * self.prompt_length + (self.encoded.token_type_ids or [0] * len(self.encoded.input_ids))
+
+    def spanning(self, start: int) -> RowSpan:
+        """Its place among packed tokens that begins at `start`."""
+        prefix = self.adapter.prefix if self.adapter else None
+        return RowSpan(start, start + self.tokens_to_feed, self.key_values or (prefix.in_front if prefix else None))
 
 
 def last_hidden_states(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[Tensor]:
-    """The backbone's last hidden states of each row, ``[T, hidden]`` over its own tokens, in one pass without padding.
+    """The backbone's last hidden states of each row in one pass without padding: ``[T, hidden]``, prompts included.
 
-    Raises:
-        RequestError: a row and its prefix are longer than the backbone's positions.
+    Rows that wear the same adapter should be neighbours, for speed alone.
     """
-    plan = Plan([_planned(row) for row in rows])
-    device = backbone.device
+    starts = accumulate((row.tokens_to_feed for row in rows), initial=0)
+    spans = [row.spanning(start) for row, start in zip(rows, starts, strict=False)]
+    plan = Plan(
+        AdapterMap([(row.adapter, row.tokens_to_feed) for row in rows]),
+        partial(_packed, spans),
+        [(span.start, row.prompt) for row, span in zip(rows, spans, strict=True) if row.prompt is not None],
+    )
+    first = backbone.first_position
+    positions = (range(first + row.prefix_length, first + row.prefix_length + row.tokens_to_feed) for row in rows)
     inputs = {
-        "input_ids": torch.tensor([[token for row in rows for token in row.encoded.input_ids]], device=device),
-        "position_ids": torch.tensor([plan.positions(backbone.first_position)], device=device),
+        "input_ids": _one_row(chain.from_iterable(row.input_ids() for row in rows), backbone.device),
+        "position_ids": _one_row(chain.from_iterable(positions), backbone.device),
     }
     if getattr(backbone.config, "type_vocab_size", 0):  # BERT's segments; GPT-2 means something else by the same name
-        types = [kind for row in rows for kind in row.encoded.token_type_ids or [0] * len(row.encoded.input_ids)]
-        inputs["token_type_ids"] = torch.tensor([types], device=device)
+        types = chain.from_iterable(row.token_type_ids() for row in rows)
+        inputs["token_type_ids"] = _one_row(types, backbone.device)
     with plans.running(plan):
         hidden: Tensor = backbone.base(**inputs).last_hidden_state
-    return [hidden[0, span.start : span.stop] for span in plan.spans]
+    return [hidden[0, span.start : span.stop] for span in spans]
 
 
 def head_logits(backbone: Backbone, row: EncodedRow, head: Head, hidden: Tensor) -> Tensor:
-    """The row's own head over its ``[T, hidden]``: ``[labels]`` for the row, or ``[T, labels]`` for its tokens."""
-    input_ids = torch.tensor([row.encoded.input_ids], device=backbone.device)
+    """The row's own head over its ``[T, hidden]``: ``[labels]`` for the row, or ``[T, labels]`` for its own tokens."""
+    ids = row.input_ids() if not row.prompt_length else [_no_padding(backbone)] * row.tokens_to_feed
     pooler = None
     if backbone.pooler is not None:
-        pooler = partial(_pool, backbone.pooler, Plan([PlannedRow(row.adapter, 1)]))
-    return head.shell.logits(head.tensors, input_ids, hidden.unsqueeze(0), pooler)[0]
-
-
-def _pool(pooler: torch.nn.Module, plan: Plan, hidden: Tensor) -> Tensor:
-    """The pooler of the base under the row's own adapter, which may reach into it."""
-    with plans.running(plan):
-        return pooler(hidden)  # type: ignore[no-any-return]
-
-
-def _planned(row: EncodedRow) -> PlannedRow:
-    prefix = row.adapter.prefix if row.adapter else None
-    past = prefix.length if prefix else 0
-    return PlannedRow(row.adapter, row.tokens_to_feed, past, prefix.in_front if prefix else None)
+        pooler = partial(_pool, backbone.pooler, Plan(AdapterMap([(row.adapter, 1)])))
+    logits = head.shell.logits(head.tensors, torch.tensor([ids], device=backbone.device), hidden.unsqueeze(0), pooler)[
+        0
+    ]
+    return logits if logits.dim() == 1 else logits[row.prompt_length :]
 
 
 def check_length(backbone: Backbone, past: int, length: int, room: int = 0) -> None:
@@ -85,3 +119,37 @@ def check_length(backbone: Backbone, past: int, length: int, room: int = 0) -> N
             f"the backbone's {backbone.max_positions} positions",
             "Shorten the row, or generate less.",
         )
+
+
+def _packed(
+    spans: Sequence[RowSpan],
+    layer: int | None,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    scale: float | None,
+    causal: bool,
+    window: int | None,
+) -> Tensor:
+    if layer is None and any(span.key_values for span in spans):
+        raise BackboneError(
+            "the attention of this architecture does not know which layer it is, so it cannot take a prefix",
+            "Use another method than prefix tuning on this base.",
+        )
+    return packed_attention(query, key, value, spans, layer or 0, scale=scale, causal=causal, window=window)
+
+
+def _pool(pooler: torch.nn.Module, plan: Plan, hidden: Tensor) -> Tensor:
+    """The pooler of the base under the row's own adapter, which may reach into it."""
+    with plans.running(plan):
+        return pooler(hidden)  # type: ignore[no-any-return]
+
+
+def _no_padding(backbone: Backbone) -> int:
+    """Some token that is not padding: behind a prompt `peft` hands on embeddings, so the last token is the last."""
+    return 0 if backbone.config.pad_token_id != 0 else 1
+
+
+def _one_row(values: chain[int], device: torch.device) -> Tensor:
+    return torch.tensor([list(values)], device=device)

@@ -6,7 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapterhub.ops import LinearDelta, RowSpan, apply_deltas, packed_attention, reference
+from adapterhub.ops import (
+    BatchDeltas,
+    LinearDelta,
+    RowSpan,
+    Segment,
+    apply_deltas,
+    gate_inputs,
+    newest_token_attention,
+    packed_attention,
+    reference,
+)
 
 POPULARITY = {
     "identical": [(0, 12)],
@@ -19,7 +29,9 @@ POPULARITY = {
 def delta(n_in: int, n_out: int, rank: int, *, full: bool, dtype: torch.dtype = torch.float64) -> LinearDelta:
     parts = [torch.randn(n_in, rank), torch.randn(rank, n_out), torch.rand(n_out) + 0.5, torch.randn(n_out)]
     a, b, gain, offset = (part.to(dtype) for part in parts)
-    return LinearDelta(a, b, 0.25 if full else 2.0, gain if full else None, offset if full else None)
+    if not full:
+        return LinearDelta(a=a, b=b, scale=2.0)
+    return LinearDelta(a=a, b=b, scale=0.25, gain=gain, offset=offset)
 
 
 @pytest.mark.parametrize("popularity", POPULARITY)
@@ -32,6 +44,42 @@ def test_deltas_equal_their_equation(popularity: str, full: bool) -> None:
     result = apply_deltas(y, x, segments)
     assert result is y
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("popularity", POPULARITY)
+@pytest.mark.parametrize("ids", [False, True], ids=["linear", "embedding"])
+def test_a_batch_of_all_forms_equals_its_equation_stacked_or_not(popularity: str, ids: bool) -> None:
+    """LoRA of two ranks, DoRA, IA³ of both kinds; as neighbours, so that some can be stacked and some cannot."""
+    torch.manual_seed(0)
+    x = torch.randint(5, (12,)) if ids else torch.randn(12, 5, dtype=torch.float64)
+    y = torch.randn(12, 7, dtype=torch.float64)
+    forms = [
+        lambda: delta(5, 7, 2, full=False),
+        lambda: delta(5, 7, 3, full=True),
+        lambda: LinearDelta(gain=torch.rand(7, dtype=torch.float64)),
+        lambda: LinearDelta(gate=None if ids else torch.rand(5, dtype=torch.float64)),
+    ]
+    for shift in range(4):
+        segments: list[Segment] = [(i, j, forms[(i // 4 + shift) % 4]()) for i, j in POPULARITY[popularity]]
+        expected = reference.apply_deltas(y, x, segments)
+        gated = x if ids or not segments else reference.gate_inputs(x, segments)
+        for stack_in in (None, torch.float64):
+            batch = BatchDeltas(segments, stack_in)
+            result = y.clone()
+            batch.apply(result, x)
+            torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)
+            if not ids:
+                torch.testing.assert_close(batch.gated(x), gated, rtol=0, atol=1e-12)
+                torch.testing.assert_close(gate_inputs(x, segments), gated, rtol=0, atol=1e-12)
+
+
+def test_gating_leaves_the_input_that_others_read_as_it_was() -> None:
+    x = torch.randn(8, 4)
+    before = x.clone()
+    segments: list[Segment] = [(row, row + 1, LinearDelta(gate=torch.rand(4))) for row in range(6)]
+    for stack_in in (None, torch.float32):
+        assert not torch.equal(BatchDeltas(segments, stack_in).gated(x), before)
+        assert torch.equal(x, before)
 
 
 def test_rows_outside_every_segment_keep_their_bits() -> None:
@@ -55,7 +103,7 @@ def test_deltas_are_differentiable() -> None:
     a, b = (torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((3, 2), (2, 3)))
 
     def run(a: Tensor, b: Tensor) -> Tensor:
-        return apply_deltas(torch.zeros(4, 3, dtype=torch.float64) * a.sum(), x, [(1, 3, LinearDelta(a, b))])
+        return apply_deltas(torch.zeros(4, 3, dtype=torch.float64) * a.sum(), x, [(1, 3, LinearDelta(a=a, b=b))])
 
     assert torch.autograd.gradcheck(run, (a, b))
 
@@ -77,7 +125,19 @@ def test_packed_attention_equals_the_textbook(causal: bool, kv_heads: int, lengt
 
         rows.append(RowSpan(start, start + length, in_front if index % 2 else None))
         start += length
-    for scale in (None, 0.3):
-        result = packed_attention(query, key, value, rows, 0, scale=scale, causal=causal)
-        expected = reference.packed_attention(query, key, value, rows, 0, scale=scale, causal=causal)
+    for scale, window in ((None, None), (0.3, None), (None, 3), (None, 1)):
+        result = packed_attention(query, key, value, rows, 0, scale=scale, causal=causal, window=window)
+        expected = reference.packed_attention(query, key, value, rows, 0, scale=scale, causal=causal, window=window)
         torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2], ids=["multi-head", "grouped"])
+@pytest.mark.parametrize("masked", [False, True], ids=["all", "some"])
+def test_attention_of_the_newest_tokens_equals_the_textbook(kv_heads: int, masked: bool) -> None:
+    torch.manual_seed(0)
+    query = torch.randn(5, 4, 8, dtype=torch.float64)
+    keys, values = (torch.randn(5, kv_heads, 6, 8, dtype=torch.float64) for _ in range(2))
+    visible = torch.arange(6)[None, :] <= torch.tensor([[0], [2], [5], [3], [1]]) if masked else None
+    result = newest_token_attention(query, keys, values, visible, scale=0.3)
+    expected = reference.newest_token_attention(query, keys, values, visible, scale=0.3)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)

@@ -42,6 +42,21 @@ RECIPES: Mapping[str, Recipe] = {
     "tags-prefix": Recipe("TOKEN_CLS", labels=3, method="prefix", options={"num_virtual_tokens": 2}, seed=16),
     "bfloat16": Recipe(options={"r": 8, "use_dora": True}, labels=3, seed=18, dtype=torch.bfloat16),
     "prefix-bfloat16": Recipe(method="prefix", options={"num_virtual_tokens": 4}, seed=19, dtype=torch.bfloat16),
+    "ia3": Recipe(method="ia3", labels=3, seed=20),
+    "ia3-regex": Recipe(
+        method="ia3",
+        options={"target_modules": r".*(query|intermediate\.dense)", "feedforward_modules": r".*intermediate\.dense"},
+        seed=21,
+    ),
+    "ia3-bfloat16": Recipe(method="ia3", seed=22, dtype=torch.bfloat16),
+    "embeddings": Recipe(options={"r": 4, "target_modules": ["word_embeddings", "query"]}, labels=3, seed=23),
+    "embeddings-dora": Recipe(
+        options={"r": 4, "target_modules": ["word_embeddings", "position_embeddings"], "use_dora": True}, seed=24
+    ),
+    "prompt4": Recipe(method="prompt", options={"num_virtual_tokens": 4}, labels=7, seed=25),
+    "p-tuning": Recipe(method="p-tuning", options={"num_virtual_tokens": 3, "encoder_hidden_size": 8}, seed=26),
+    "tags-prompt": Recipe("TOKEN_CLS", labels=3, method="prompt", options={"num_virtual_tokens": 2}, seed=27),
+    "tags-ia3": Recipe("TOKEN_CLS", labels=5, method="ia3", seed=28),
     "features": Recipe("FEATURE_EXTRACTION", labels=0, options={"r": 8}, seed=17),
 }
 

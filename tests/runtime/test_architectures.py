@@ -13,9 +13,9 @@ import transformers
 from transformers import PreTrainedTokenizerFast
 
 from adapterhub.backbone import Backbone
-from adapterhub.errors import AdapterError, BackboneError, RequestError
+from adapterhub.errors import AdapterError, BackboneError
 from adapterhub.runtime.engine import Engine
-from adapterhub.runtime.generate import Continuation, encode_prompt, next_logits
+from adapterhub.runtime.generate import Continuation, RunningBatch, encode_prompt
 from adapterhub.tasks import LabelAnswer, TagAnswer
 from registry import open_registry
 from tests.support.adapters import Oracle, Recipe, make_adapter, publish
@@ -27,25 +27,44 @@ TEXTS = ["my computer is on fire and the printer is not", "hello"]
 
 @dataclass(frozen=True)
 class Shape:
-    """An architecture: transformers' class, the options of its config, and modules to adapt."""
+    """An architecture: transformers' class, the options of its config, modules to adapt, and what `peft` can put on it.
+
+    It makes no prefix where the model takes no past, and a prompt only as wide as the hidden states.
+    """
 
     model: str
     options: Mapping[str, Any]
     targets: list[str]
     prefix: bool = True
+    prompt: bool = True
 
 
 SHAPES = {
     "roberta": Shape("RobertaModel", {**SMALL, **SPECIAL, "max_position_embeddings": 66}, ["query", "output.dense"]),
-    "electra": Shape("ElectraModel", {**SMALL, "embedding_size": 16}, ["query", "value"]),
+    "electra": Shape("ElectraModel", {**SMALL, "embedding_size": 16}, ["query", "value"], prompt=False),
     "distilbert": Shape(
-        "DistilBertModel", {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 48}, ["q_lin", "lin1"], prefix=False
+        "DistilBertModel",
+        {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 48},
+        ["q_lin", "lin1"],
+        prefix=False,
+        prompt=False,
     ),
     "modernbert": Shape(
         "ModernBertForMaskedLM",
         {**SMALL, **SPECIAL, "cls_token_id": 2, "sep_token_id": 3},
         ["Wqkv", "Wo"],
         prefix=False,
+    ),
+    "modernbert-window": Shape(
+        "ModernBertForMaskedLM",
+        {**SMALL, **SPECIAL, "cls_token_id": 2, "sep_token_id": 3, "local_attention": 6},
+        ["Wqkv", "Wo"],
+        prefix=False,
+    ),
+    "mistral-window": Shape(
+        "MistralForCausalLM",
+        {**SMALL, **SPECIAL, "num_key_value_heads": 2, "sliding_window": 6},
+        ["q_proj", "down_proj"],
     ),
     "gpt2": Shape(
         "GPT2LMHeadModel", {"n_embd": 32, "n_layer": 2, "n_head": 4, **SPECIAL}, ["c_attn", "c_fc", "c_proj"]
@@ -71,7 +90,17 @@ def recipes(shape: Shape, decoder: bool) -> dict[str, Recipe]:
         "labels": Recipe("SEQ_CLS", labels=3, options=lora, seed=1),
         "dora": Recipe("SEQ_CLS", labels=2, options={**lora, "use_dora": True}, seed=2),
         "tags": Recipe("TOKEN_CLS", labels=5, options=lora, seed=3),
+        "ia3": Recipe(
+            "SEQ_CLS",
+            labels=3,
+            method="ia3",
+            options={"target_modules": shape.targets, "feedforward_modules": shape.targets[-1:]},
+            seed=6,
+        ),
     }
+    if shape.prompt:
+        found["prompt"] = Recipe("SEQ_CLS", labels=4, method="prompt", options={"num_virtual_tokens": 3}, seed=7)
+        found["tags-prompt"] = Recipe("TOKEN_CLS", labels=3, method="prompt", options={"num_virtual_tokens": 2}, seed=8)
     if shape.prefix:
         found["prefix"] = Recipe(
             "SEQ_CLS", labels=7, method="prefix", options={"num_virtual_tokens": 3}, seed=4, scale=0.3
@@ -102,12 +131,14 @@ def test_a_mixed_batch_equals_peft(name: str, tiny_base: Path, tmp_path: Path) -
             version = engine.follow("acme/text")
             ids = encode_prompt(backbone, TEXTS[0])
             with engine.pool.lease([version]) as adapters, torch.inference_mode():
-                row = Continuation(backbone, adapters[version.digest], ids, 4)
-                while not row.finished:
-                    logits = next_logits(backbone, [row])[0]
+                row, batch = Continuation(backbone, adapters[version.digest], ids, 4), RunningBatch(backbone)
+                batch.join([row])
+                first = int(Oracle(made["text"], torch.float64)(ids)[-1].argmax())
+                assert row.tokens == [first] or (row.finished and first == SPECIAL["eos_token_id"])
+                while batch.running:
                     expected = Oracle(made["text"], torch.float64)(ids + row.tokens)[-1]
-                    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-9)
-                    row.accept(int(logits.argmax()))
+                    torch.testing.assert_close(batch.next_logits()[0], expected, rtol=0, atol=1e-9)
+                    batch.step()
 
 
 def test_a_prefix_is_refused_where_peft_refuses_it(backbone: Backbone, tiny_base: Path, tmp_path: Path) -> None:
@@ -139,9 +170,3 @@ def test_what_cannot_be_packed_yet_is_refused_not_answered_wrongly(tiny_base: Pa
     transformed = make_base(tmp_path / "bert", Shape("BertLMHeadModel", {**SMALL, "is_decoder": True}, []), tokenizer)
     with pytest.raises(BackboneError, match="more than its output embedding"):
         Backbone.load(transformed, id="tests/tiny-bert-lm")
-    windowed = Shape("MistralForCausalLM", {**SMALL, **SPECIAL, "num_key_value_heads": 2, "sliding_window": 6}, [])
-    mistral = make_base(tmp_path / "mistral", windowed, tokenizer)
-    with Engine(Backbone.load(mistral, id="tests/tiny-mistral"), registry) as engine:
-        assert engine.generate([(None, "hello")], max_new_tokens=1)
-        with pytest.raises(RequestError, match="attention window of 6"):
-            engine.generate([(None, TEXTS[0])], max_new_tokens=1)

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 from adapterhub.backbone import Backbone, locate
 from adapterhub.errors import BackboneError, RequestError
 from adapterhub.runtime.engine import Engine
-from adapterhub.runtime.generate import Continuation, encode_prompt, next_logits
+from adapterhub.runtime.generate import Continuation, RunningBatch, encode_prompt
 from adapterhub.tasks import LabelAnswer
 from registry import Registry, open_registry
 from tests.support.adapters import Made, Oracle, Recipe, make_adapter, publish
@@ -30,6 +30,14 @@ RECIPES: Mapping[str, Recipe] = {
     "dora": Recipe("CAUSAL_LM", options={"r": 4, "target_modules": ["q_proj"], "use_dora": True}, seed=4, scale=0.5),
     "prefix": Recipe("CAUSAL_LM", method="prefix", options={"num_virtual_tokens": 5}, seed=5, scale=0.3),
     "prefix3": Recipe("CAUSAL_LM", method="prefix", options={"num_virtual_tokens": 3}, seed=6, scale=0.3),
+    "prompt": Recipe("CAUSAL_LM", method="prompt", options={"num_virtual_tokens": 4}, seed=7),
+    "ia3": Recipe(
+        "CAUSAL_LM",
+        method="ia3",
+        options={"target_modules": ["k_proj", "v_proj", "down_proj"], "feedforward_modules": ["down_proj"]},
+        seed=8,
+    ),
+    "embedding": Recipe("CAUSAL_LM", options={"r": 4, "target_modules": ["embed_tokens", "v_proj"]}, seed=9, scale=0.5),
 }
 PROMPTS = ["the printer is", "my computer", "tell me a joke what"]
 
@@ -115,16 +123,43 @@ def test_rows_join_and_leave_between_steps_with_the_logits_of_peft(tiny: Shelf) 
                 (name, encode_prompt(tiny.backbone, prompt), adapter)
                 for (name, adapter), prompt in zip([*worn, (None, None)], PROMPTS * 3, strict=False)
             ]
-            running = [Continuation(tiny.backbone, adapter, ids, 5) for _, ids, adapter in rows]
-            for step in range(7):
-                active = [row for row in running[: 3 + 2 * step] if not row.finished]
-                if not active:
-                    continue
-                for row, logits in zip(active, next_logits(tiny.backbone, active), strict=True):
-                    name, ids, _ = rows[running.index(row)]
-                    expected = tiny.peft_logits(name, ids + row.tokens)[-1]
+            waiting = [Continuation(tiny.backbone, adapter, ids, 5) for _, ids, adapter in rows]
+            names = {id(row): name for row, (name, _, _) in zip(waiting, rows, strict=True)}
+            batch, steps = RunningBatch(tiny.backbone), 0
+            while batch.running or waiting:
+                joining, waiting = waiting[:3], waiting[3:]
+                batch.join(joining)
+                for row in joining:
+                    assert row.tokens == tiny.greedy(names[id(row)], row.prompt, 1)
+                for row, logits in zip(batch.running, batch.next_logits(), strict=True):
+                    expected = tiny.peft_logits(names[id(row)], row.prompt + row.tokens)[-1]
                     torch.testing.assert_close(logits, expected, rtol=0, atol=1e-9)
-                    row.accept(int(logits.argmax()))
+                    steps += 1
+                batch.step()
+            assert steps > 20
+
+
+@pytest.mark.slow
+def test_rows_that_outgrow_their_lanes_keep_what_they_read(tiny: Shelf) -> None:
+    """Prompts on both sides of a lane's capacity, that leave at different times: lanes move."""
+    with Engine(tiny.backbone, tiny.registry) as engine, torch.inference_mode():
+        version = engine.follow("acme/prefix")
+        with engine.pool.lease([version]) as adapters:
+            words = encode_prompt(tiny.backbone, " ".join(PROMPTS * 9))
+            rows = [
+                Continuation(
+                    tiny.backbone, adapters[version.digest] if index % 2 else None, words[: size + index], left
+                )
+                for index, (size, left) in enumerate([(20, 9), (53, 3), (54, 12), (55, 9), (56, 2), (57, 12)])
+            ]
+            names = {id(row): "prefix" if row.adapter else None for row in rows}
+            batch = RunningBatch(tiny.backbone)
+            batch.join(rows)
+            while batch.running:
+                for row, logits in zip(batch.running, batch.next_logits(), strict=True):
+                    expected = tiny.peft_logits(names[id(row)], row.prompt + row.tokens)[-1]
+                    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-9)
+                batch.step()
 
 
 def test_a_classifier_head_on_a_decoder_answers_beside_generated_text(tiny: Shelf) -> None:
@@ -171,10 +206,12 @@ def test_smollm2_with_a_lora_and_a_prefix_in_one_batch(tmp_path: Path) -> None:
             worn = [adapters[versions[name].digest] if name else None for name, _ in rows]
             prompts = [encode_prompt(backbone, prompt) for _, prompt in rows]
             running = [Continuation(backbone, a, ids, count) for a, ids in zip(worn, prompts, strict=True)]
-            first = next_logits(backbone, running)
-    for (name, _), ids, answer, logits in zip(rows, prompts, answers, first, strict=True):
+            batch = RunningBatch(backbone)
+            batch.join(running)
+            second = dict(zip(map(id, batch.running), batch.next_logits(), strict=True))
+    for (name, _), ids, answer, row in zip(rows, prompts, answers, running, strict=True):
         full = shelf.peft_logits(name, ids + list(answer.token_ids))[len(ids) - 1 :]
-        torch.testing.assert_close(logits, full[0], rtol=0, atol=tolerance(full[0]))
+        torch.testing.assert_close(second[id(row)], full[1], rtol=0, atol=tolerance(full[1]))
         for expected, token in zip(full, answer.token_ids, strict=False):
             assert expected.max() - expected[token] <= tolerance(expected)
 

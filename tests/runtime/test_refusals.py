@@ -138,18 +138,38 @@ CASES: dict[str, tuple[str, str, Callable[[Any], None], str]] = {
     "magnitude not announced": ("dora", "config", put("use_dora", False), "lora_magnitude_vector"),
     "magnitude missing": ("lora4", "config", put("use_dora", True), "lacks .*lora_magnitude_vector"),
     "bias missing": ("lora4", "config", put("lora_bias", True), "lacks .*lora_B.bias"),
-    "target of another kind": ("lora4", "config", put("target_modules", ["word_embeddings"]), "Embedding"),
+    "target of another kind": ("lora4", "config", put("target_modules", ["LayerNorm"]), "a LayerNorm"),
     "module not targeted": ("lora4", "config", put("target_modules", ["query"]), "does not select"),
     "prefix for other layers": ("prefix5", "config", put("num_layers", 3), "for 3 layers"),
     "prefix for other heads": ("prefix5", "config", put("num_attention_heads", 4), "of 4 heads"),
     "prefix of another length": ("prefix5", "config", put("num_virtual_tokens", 6), r"shape \[5, .*needs \[6"),
     "prefix tensor missing": ("prefix5", "tensors", drop("prompt_embeddings"), "holds nothing"),
-    "method that is not served": (
+    "prefix that says it is a prompt": (
         "prefix5",
         "config",
         put("peft_type", "PROMPT_TUNING"),
-        "not served yet|cannot be read",
+        r"shape \[5, 128\], .*need \[5, 32\]",
     ),
+    "method that is not served": (
+        "ia3",
+        "config",
+        put("peft_type", "LN_TUNING"),
+        "LN_TUNING is not served|LNTuning|target_modules|cannot be read",
+    ),
+    "prompt of another length": (
+        "prompt4",
+        "config",
+        put("num_virtual_tokens", 5),
+        r"shape \[4, 32\], .*need \[5, 32\]",
+    ),
+    "prompt tensor missing": ("prompt4", "tensors", drop("prompt_embeddings"), "holds nothing"),
+    "vector missing": (
+        "ia3",
+        "tensors",
+        drop("base_model.model.bert.encoder.layer.0.output.dense.ia3_l"),
+        "no tensors for it",
+    ),
+    "feed-forward module read as another": ("ia3", "config", put("feedforward_modules", []), "has shape"),
 }
 
 

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftConfig, PeftModel, PrefixTuningConfig, get_peft_model
+from peft import (
+    IA3Config,
+    LoraConfig,
+    PeftConfig,
+    PeftModel,
+    PrefixTuningConfig,
+    PromptEncoderConfig,
+    PromptTuningConfig,
+    get_peft_model,
+)
 from transformers import (
     AutoModel,
     AutoModelForCausalLM,
@@ -33,6 +42,18 @@ AUTO = {
     "FEATURE_EXTRACTION": (AutoModel, "feature-extraction"),
 }
 ENCODER_TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
+
+METHODS: Mapping[str, Any] = {
+    "lora": LoraConfig,
+    "ia3": IA3Config,
+    "prefix": PrefixTuningConfig,
+    "prompt": PromptTuningConfig,
+    "p-tuning": PromptEncoderConfig,
+}
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "lora": {"target_modules": ENCODER_TARGETS, "init_lora_weights": False},
+    "ia3": {"target_modules": ["key", "value", "output.dense"], "feedforward_modules": ["output.dense"]},
+}
 
 
 @dataclass(frozen=True)
@@ -68,15 +89,12 @@ def make_adapter(folder: Path, base: Path, base_id: str, recipe: Recipe) -> Made
         labels = ["O", *(f"{mark}-{index}" for index in range(recipe.labels) for mark in "BI")][: recipe.labels]
     sizes = {"num_labels": recipe.labels} if labels else {}
     model = auto.from_pretrained(base, **sizes)
-    if recipe.method == "lora":
-        options = {"target_modules": ENCODER_TARGETS, "init_lora_weights": False, **recipe.options}
-        config: PeftConfig = LoraConfig(task_type=recipe.task_type, **options)
-    else:
-        config = PrefixTuningConfig(task_type=recipe.task_type, **recipe.options)
+    options = {**DEFAULTS.get(recipe.method, {}), **recipe.options}
+    config: PeftConfig = METHODS[recipe.method](task_type=recipe.task_type, **options)
     adapted = get_peft_model(model, config)
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
-            if "magnitude" in name:
+            if "magnitude" in name or "ia3_l" in name:
                 parameter.mul_(1 + 0.1 * torch.rand_like(parameter))
             elif parameter.requires_grad:
                 parameter.copy_(torch.randn_like(parameter) * recipe.scale * parameter.shape[-1] ** -0.5)
@@ -109,7 +127,8 @@ class Oracle:
 
     @torch.inference_mode()
     def __call__(self, input_ids: Sequence[int]) -> torch.Tensor:
-        """Logits (or last hidden states) of one row: ``[labels]``, ``[T, labels]``, ``[T, vocabulary]``."""
+        """Logits (or last hidden states) of a row's own tokens: ``[labels]``, ``[T, labels]``, ``[T, vocabulary]``."""
         ids = torch.tensor([list(input_ids)])
         output = self.model(input_ids=ids, attention_mask=torch.ones_like(ids))
-        return output.logits[0] if hasattr(output, "logits") else output.last_hidden_state[0]
+        result = output.logits[0] if hasattr(output, "logits") else output.last_hidden_state[0]
+        return result if result.dim() == 1 else result[-len(input_ids) :]
