@@ -17,7 +17,7 @@ ifneq ($(wildcard ../shared/data),)
 export ADAPTERHUB_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help setup demo check lint types layers test test-registry-slim clean
+.PHONY: help setup demo check lint types layers test test-registry-slim bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 22
@@ -46,6 +46,9 @@ test: setup test-registry-slim  ## every test, as CI runs them
 test-registry-slim: .venv-hub/.done  ## the registry's tests where torch is not installed, as on a Hub server
 	@.venv-hub/bin/python -c 'import importlib.util as u, sys; sys.exit("torch is installed here" if u.find_spec("torch") else 0)'
 	.venv-hub/bin/pytest -n 2 tests/registry
+
+bench: setup  ## what adapters cost over the bare backbone, against plain peft: ratios, about twenty minutes
+	$(BIN)/python -m benchmarks.mixed_batch
 
 clean:  ## forget both environments and all caches; runs/ stays
 	rm -rf .venv .venv-hub .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

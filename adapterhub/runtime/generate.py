@@ -33,6 +33,7 @@ class Continuation:
         adapter: what it wears, None for the bare backbone.
         prompt: its tokens.
         tokens: the tokens generated so far.
+        ends: the token ids that finish it.
         finished: it met an end-of-text token, or has as many tokens as were asked for.
         lane: where its keys and values are, while it runs.
     """
@@ -44,7 +45,7 @@ class Continuation:
         self.finished = max_new_tokens <= 0
         self.lane: Lane | None = None
         self._left = max_new_tokens
-        self._ends = _end_tokens(backbone)
+        self.ends = _end_tokens(backbone)
 
     @property
     def tokens_to_feed(self) -> int:
@@ -54,7 +55,7 @@ class Continuation:
     def accept(self, token: int) -> None:
         """Take the token that the step chose."""
         self._left -= 1
-        if token in self._ends:
+        if token in self.ends:
             self.finished = True
         else:
             self.tokens.append(token)

@@ -67,9 +67,8 @@ def _delta(config: LoraConfig, name: str, parts: Parts, module: nn.Module) -> Li
         gain = (parts[MAGNITUDE].to(wide) / norm).to(weight.dtype)
         bias: Tensor | None = getattr(module, "bias", None)
         offset = None if bias is None else (1 - gain) * bias
-    # Laid out as the products read them, in memory of their own: the file may go.
     return LinearDelta(
-        a=a.T.contiguous(),
+        a=a.contiguous().T,  # a view: `x @ a` of so few columns takes half the time than with `a` itself contiguous
         b=b.T.contiguous(),
         scale=scale * _embedding_scale(name, module, config),
         gain=gain,
