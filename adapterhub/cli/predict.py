@@ -74,13 +74,21 @@ def answer_document(answer: Answer) -> dict[str, Any]:
 
 def _words(answer: Answer) -> str:
     """What a person wants to read of an answer, whatever its task."""
-    from adapterhub.tasks import LabelAnswer, TagAnswer, TextAnswer
+    from adapterhub.tasks import ChoiceAnswer, LabelAnswer, LabelsAnswer, SpanAnswer, TagAnswer, TextAnswer, ValueAnswer
 
     match answer:
         case LabelAnswer():
             return f"{answer.label} ({answer.score:.0%})"
         case TagAnswer():
             return ", ".join(f"{entity.text} ({entity.label})" for entity in answer.entities) or "no entities"
+        case LabelsAnswer():
+            return ", ".join(f"{label} ({answer.scores[label]:.0%})" for label in answer.labels) or "no labels"
+        case ValueAnswer():
+            return f"{answer.value:.4g}"
+        case SpanAnswer():
+            return f"{answer.text or 'no answer'} ({answer.score:.0%})"
+        case ChoiceAnswer():
+            return f"{answer.choice} ({answer.score:.0%})"
         case TextAnswer():
             return answer.text
     return type(answer).__name__

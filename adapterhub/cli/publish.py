@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--task", help="The Hub's pipeline tag, where the folder does not say it.")
 @click.option("--licence", help="The Hub's identifier of the licence, where the folder does not say it.")
 @click.option("--labels", help="Labels in the order of the head's outputs, comma-separated.")
+@click.option("--problem-type", help="multi_label_classification, say, where the folder and its labels do not say it.")
 @click.option("--no-base-check", is_flag=True, help="Publish though the base is not here to check the adapter against.")
 @base_path_option
 @json_option
@@ -36,6 +37,7 @@ def publish_command(
     task: str | None,
     licence: str | None,
     labels: str | None,
+    problem_type: str | None,
     no_base_check: bool,
     base_path: Path | None,
     as_json: bool,
@@ -54,7 +56,7 @@ def publish_command(
     named = tuple(label.strip() for label in labels.split(",")) if labels else None
     if named and not all(named):
         raise click.UsageError("--labels holds an empty label", click.get_current_context())
-    facts = Facts(base=base, task=task, licence=licence, labels=named)
+    facts = Facts(base=base, task=task, licence=licence, labels=named, problem_type=problem_type)
     if not no_base_check:
         facts = checked(folder, facts, base_path)
     published = open_registry(settings.registry_location()).publish(folder, repository, number, facts=facts)

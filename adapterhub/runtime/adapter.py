@@ -110,6 +110,7 @@ class AdapterLoader:
         self._check_base(manifest)
         self._check_said(manifest)
         config = _config(folder)
+        _check_worn(config)
         shell = self._shell(manifest)
         tensors = _tensors(folder / WEIGHTS, self._backbone.device)
         body, head_tensors = _split(tensors, PROMPT_KEYS if config.is_prompt_learning else TUNER_KEYS, shell)
@@ -137,7 +138,7 @@ class AdapterLoader:
             raise AdapterError(
                 f"head.kind {head.kind} with problem_type {head.problem_type} is not what {task.name} decodes "
                 f"({task.head_kind}, {task.problem_type})",
-                "Publish it under the task that it was trained for; regression and multi-label are not served yet.",
+                "Publish it under the task that it was trained for.",
             )
         return task
 
@@ -225,6 +226,15 @@ def _config(folder: Path) -> Method:
             "Served: LORA (with rsLoRA, DoRA, patterns, lora_bias), IA3, PREFIX_TUNING, PROMPT_TUNING and P_TUNING.",
         )
     return config
+
+
+def _check_worn(config: Method) -> None:
+    """PEFT leaves virtual tokens away, in silence, where it does not know the task."""
+    if config.is_prompt_learning and config.task_type is None:
+        raise AdapterError(
+            "adapter_config.json states no task_type, without which peft puts no virtual tokens before a row",
+            "Train LoRA or IA³ for this task, or save the adapter with its task_type.",
+        )
 
 
 def _tensors(file: Path, device: torch.device) -> dict[str, Tensor]:

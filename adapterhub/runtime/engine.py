@@ -10,7 +10,7 @@ import dataclasses
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 import torch
 
@@ -180,33 +180,41 @@ class Engine:
         return self.backbone.is_decoder if adapter is None else adapter.manifest.head.kind == "causal-lm"
 
     def _read(self, tickets: Sequence[_Ticket], adapters: Mapping[str, Adapter]) -> Iterator[tuple[int, Answer]]:
+        encoded = [self._encode(ticket, adapters.get(ticket.key)) for ticket in tickets]
         rows = [
-            EncodedRow(adapters.get(ticket.key), self._encode(ticket, adapters.get(ticket.key))) for ticket in tickets
+            EncodedRow(adapters.get(ticket.key), one)
+            for ticket, inputs in zip(tickets, encoded, strict=True)
+            for one in inputs
         ]
+        outputs: list[torch.Tensor] = []
         for part in _steps(rows, self._max_step_tokens):
             with self._step, torch.inference_mode():
                 hidden = read.last_hidden_states(self.backbone, rows[part])
-                outputs = [self._output(row, states) for row, states in zip(rows[part], hidden, strict=True)]
-            for ticket, row, output in zip(tickets[part], rows[part], outputs, strict=True):
-                yield ticket.index, _answer(ticket, row, output)
+                outputs += [self._output(row, states) for row, states in zip(rows[part], hidden, strict=True)]
+        made = iter(outputs)
+        for ticket, inputs in zip(tickets, encoded, strict=True):
+            yield ticket.index, _answer(ticket, adapters.get(ticket.key), inputs, list(islice(made, len(inputs))))
 
-    def _encode(self, ticket: _Ticket, adapter: Adapter | None, room: int = 0) -> Encoded:
-        """The row as the model reads it, checked to fit the positions with `room` more tokens to come."""
+    def _encode(self, ticket: _Ticket, adapter: Adapter | None, room: int = 0) -> list[Encoded]:
+        """The row as the model reads it, in parts that each fit the positions with `room` more tokens to come."""
         try:
             with self.backbone.tokenizing:
                 if adapter is not None and adapter.task is not None:
                     encoded = adapter.task.encode([ticket.row], self.backbone.tokenizer)[0]
                 else:
                     ids = generate.encode_prompt(self.backbone, ticket.row)
-                    encoded = Encoded(input_ids=ids, token_type_ids=None)
-            read.check_length(self.backbone, adapter.virtual_tokens if adapter else 0, len(encoded.input_ids), room)
+                    encoded = [Encoded(input_ids=ids, token_type_ids=None)]
+            for one in encoded:
+                read.check_length(self.backbone, adapter.virtual_tokens if adapter else 0, len(one.input_ids), room)
         except AdapterHubError as error:
             raise RequestError(f"row {ticket.index}: {error.message}", error.hint) from error
         return encoded
 
     def _output(self, row: EncodedRow, hidden: torch.Tensor) -> torch.Tensor:
         head = row.adapter.head if row.adapter else None
-        return read.head_logits(self.backbone, row, head, hidden) if head else hidden[row.prompt_length :]
+        if head is None:
+            return hidden[row.prompt_length :].clone()  # not the whole step
+        return read.head_logits(self.backbone, row, head, hidden)
 
     def _generate(
         self, tickets: Sequence[_Ticket], adapters: Mapping[str, Adapter], max_new_tokens: int
@@ -214,8 +222,8 @@ class Engine:
         rows = []
         for ticket in tickets:
             adapter = adapters.get(ticket.key)
-            prompt = self._encode(ticket, adapter, room=max_new_tokens).input_ids
-            rows.append(generate.Continuation(self.backbone, adapter, prompt, max_new_tokens))
+            (prompt,) = self._encode(ticket, adapter, room=max_new_tokens)
+            rows.append(generate.Continuation(self.backbone, adapter, prompt.input_ids, max_new_tokens))
         batch = generate.RunningBatch(self.backbone)
         for part in _steps(rows, self._max_step_tokens):
             with self._step, torch.inference_mode():
@@ -228,10 +236,12 @@ class Engine:
             yield ticket.index, TextAnswer(version=ticket.version, text=text, token_ids=tuple(row.tokens))
 
 
-def _answer(ticket: _Ticket, row: EncodedRow, output: torch.Tensor) -> Answer:
-    if row.adapter is None or row.adapter.task is None:
-        return HiddenAnswer(version=ticket.version, last_hidden_state=output.clone())  # not the whole step
-    answer = row.adapter.task.decode([output], [row.encoded])[0]
+def _answer(
+    ticket: _Ticket, adapter: Adapter | None, inputs: Sequence[Encoded], outputs: Sequence[torch.Tensor]
+) -> Answer:
+    if adapter is None or adapter.task is None:
+        return HiddenAnswer(version=ticket.version, last_hidden_state=outputs[0])
+    answer = adapter.task.decode([outputs], [inputs])[0]
     return dataclasses.replace(answer, version=ticket.version)
 
 

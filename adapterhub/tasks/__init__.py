@@ -1,6 +1,7 @@
 """Tasks by name: the built-in ones, and those that other packages add under the entry point ``adapterhub.tasks``.
 
-An entry point is named like the task (the Hub's pipeline tag where one exists) and loads to a subclass of `Task`.
+An entry point is named like the task (the Hub's pipeline tag where one exists) and loads to a subclass of `Task`. A
+built-in name may stand for several problem types, as transformers calls them; ``problem_type`` in the options chooses.
 Importing this package brings neither torch nor transformers; a task's module is imported when the task is asked for.
 """
 
@@ -12,21 +13,37 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from adapterhub.errors import AdapterError, RecipeError
-from adapterhub.tasks.task import Answer, Encoded, Entity, HiddenAnswer, LabelAnswer, Row, TagAnswer, Task, TextAnswer
+from adapterhub.tasks.answer import (
+    Answer,
+    ChoiceAnswer,
+    Entity,
+    HiddenAnswer,
+    LabelAnswer,
+    LabelsAnswer,
+    SpanAnswer,
+    TagAnswer,
+    TextAnswer,
+    ValueAnswer,
+)
+from adapterhub.tasks.task import Encoded, Row, Task
 
 if TYPE_CHECKING:
     from registry import Manifest
 
 __all__ = [
     "Answer",
+    "ChoiceAnswer",
     "Encoded",
     "Entity",
     "HiddenAnswer",
     "LabelAnswer",
+    "LabelsAnswer",
     "Row",
+    "SpanAnswer",
     "TagAnswer",
     "Task",
     "TextAnswer",
+    "ValueAnswer",
     "get_task",
     "known_tasks",
     "task_of",
@@ -34,10 +51,18 @@ __all__ = [
 
 ENTRY_POINTS = "adapterhub.tasks"
 
-BUILT_IN = {
-    "text-classification": ("adapterhub.tasks.text_classification", "TextClassification"),
-    "token-classification": ("adapterhub.tasks.token_classification", "TokenClassification"),
+PROBLEM_TYPE = "problem_type"
+BUILT_IN: Mapping[str, Mapping[str | None, tuple[str, str]]] = {
+    "text-classification": {
+        "single_label_classification": ("adapterhub.tasks.text_classification", "TextClassification"),
+        "multi_label_classification": ("adapterhub.tasks.multi_label", "MultiLabelClassification"),
+        "regression": ("adapterhub.tasks.regression", "TextRegression"),
+    },
+    "token-classification": {None: ("adapterhub.tasks.token_classification", "TokenClassification")},
+    "question-answering": {None: ("adapterhub.tasks.question_answering", "QuestionAnswering")},
+    "multiple-choice": {None: ("adapterhub.tasks.multiple_choice", "MultipleChoice")},
 }
+"""name → problem type → module and class; the first problem type is the one that need not be named."""
 
 
 def known_tasks() -> list[str]:
@@ -51,9 +76,9 @@ def get_task(name: str, options: Mapping[str, Any] | None = None, labels: Sequen
     Raises:
         RecipeError: nobody provides a task of that name, or it does not take these options.
     """
+    options = dict(options or {})
     if name in BUILT_IN:
-        module, class_name = BUILT_IN[name]
-        task_class = getattr(import_module(module), class_name)
+        task_class = _built_in(name, options)
     else:
         points = [point for point in entry_points(group=ENTRY_POINTS) if point.name == name]
         if not points:
@@ -69,10 +94,37 @@ def get_task(name: str, options: Mapping[str, Any] | None = None, labels: Sequen
 def task_of(manifest: Manifest) -> Task:
     """The task that a manifest was made with, its labels and options included.
 
+    Its problem type is ``head.problem_type``; where the options state one too, the two must agree.
+
     Raises:
         AdapterError: this installation has no such task, or the manifest's options are not its own.
     """
+    options, stated = dict(manifest.task.options), manifest.head.problem_type
+    chosen = None not in BUILT_IN.get(manifest.task.name, {None: ()})
+    if chosen and stated is not None and options.setdefault(PROBLEM_TYPE, stated) != stated:
+        raise AdapterError(
+            f"manifest.json: head.problem_type is {stated}, task.options.problem_type {options[PROBLEM_TYPE]!r}",
+            "Publish it with the one that it was trained with.",
+        )
     try:
-        return get_task(manifest.task.name, manifest.task.options, manifest.labels)
+        return get_task(manifest.task.name, options, manifest.labels)
     except RecipeError as error:
         raise AdapterError(f"manifest.json: {error.message}", error.hint) from error
+
+
+def _built_in(name: str, options: dict[str, Any]) -> Any:
+    """The class for the problem type, which is taken out of the `options`."""
+    types = BUILT_IN[name]
+    if None in types:
+        return _imported(*types[None])
+    chosen = options.pop(PROBLEM_TYPE, next(iter(types)))
+    if not isinstance(chosen, str) or chosen not in types:
+        raise RecipeError(
+            f"task.options.problem_type: {name} has no {chosen!r}",
+            f"Known: {', '.join(str(known) for known in types)}.",
+        )
+    return _imported(*types[chosen])
+
+
+def _imported(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)

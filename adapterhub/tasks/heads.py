@@ -19,6 +19,8 @@ from torch.func import functional_call
 from transformers import (
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForMultipleChoice,
+    AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
@@ -32,10 +34,33 @@ TASK_CLASSES: Mapping[str, Any] = {
     "causal-lm": AutoModelForCausalLM,
     "sequence-classification": AutoModelForSequenceClassification,
     "token-classification": AutoModelForTokenClassification,
+    "question-answering": AutoModelForQuestionAnswering,
+    "multiple-choice": AutoModelForMultipleChoice,
 }
 """manifest ``head.kind`` → the transformers class that an adapter of this kind was trained in."""
 
+FIXED_OUTPUTS: Mapping[str, int] = {"question-answering": 2, "multiple-choice": 1}
+"""Outputs of the heads whose size no labels decide: start and end, and the score of one choice."""
+
 Pooler = Callable[[Tensor], Tensor]
+
+
+def num_labels(kind: str, labels: int) -> int:
+    """``config.num_labels`` of a head of this kind with so many labels."""
+    return FIXED_OUTPUTS.get(kind, labels)
+
+
+def shaped(kind: str, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Inputs ``[n, T, …]`` as the class of this kind takes them: multiple choice as n rows of one choice each."""
+    return {name: values.unsqueeze(1) if kind == "multiple-choice" else values for name, values in inputs.items()}
+
+
+def logits_of(output: Any) -> Tensor:
+    """The logits in what a task class returns; question answering's start and end as one ``[n, T, 2]``."""
+    if "start_logits" in output:
+        return torch.stack([output.start_logits, output.end_logits], dim=-1)
+    return output.logits  # type: ignore[no-any-return]
+
 
 _POOLER: ContextVar[Pooler | None] = ContextVar("pooler", default=None)
 
@@ -52,18 +77,27 @@ class _PassThrough(nn.Module):
 class TaskShell:
     """One task class of one base architecture: the names in it, and its head as a function.
 
+    Raises AdapterError where transformers has no such class for this architecture.
+
     Attributes:
+        kind: the manifest's ``head.kind``.
         model: the whole task model on the meta device: names, types and shapes only.
         prefix: what the base is called in it (``bert``), "" where the model is the base itself.
         shapes: the head's parameters and their shapes.
         reads_pooler: whether the head is fed by the base's pooler.
     """
 
-    def __init__(self, kind: str, config: Any, num_labels: int) -> None:
+    def __init__(self, kind: str, config: Any, labels: int) -> None:
         sized = copy.deepcopy(config)
-        sized.num_labels = num_labels
+        sized.num_labels = num_labels(kind, labels)
         # Not by from_config, which sets torch's default dtype for the whole process while other threads compute.
-        model_class = _get_model_class(sized, TASK_CLASSES[kind]._model_mapping)
+        try:
+            model_class = _get_model_class(sized, TASK_CLASSES[kind]._model_mapping)
+        except KeyError as error:
+            raise AdapterError(
+                f"transformers has no {kind} head for {config.model_type}", "Train this task on another base."
+            ) from error
+        self.kind = kind
         with torch.device("meta"):
             self.model: nn.Module = model_class(sized).eval()
         prefix = str(self.model.base_model_prefix)
@@ -86,12 +120,12 @@ class TaskShell:
             pooler: makes ``[1, hidden]`` of `hidden`, where the head reads it.
 
         Returns:
-            ``[1, labels]`` or ``[1, T, labels]``.
+            ``[1, labels]``, ``[1, T, labels]``, or for question answering ``[1, T, 2]``.
         """
         token = _POOLER.set(pooler)
         try:
             inputs = {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids), "inputs_embeds": hidden}
-            return functional_call(self._head, dict(tensors), kwargs=inputs).logits  # type: ignore[no-any-return]
+            return logits_of(functional_call(self._head, dict(tensors), kwargs=shaped(self.kind, inputs)))
         finally:
             _POOLER.reset(token)
 

@@ -1,13 +1,14 @@
 """The figures that tasks report, each over per-row outcomes, so that resampling rows costs next to nothing.
 
-seqeval says what an entity is, and is imported on first use. Knows nothing of models or answers.
+seqeval says what an entity is; it and numpy are imported on first use. Knows nothing of models or answers.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 
 def accuracy_and_macro_f1(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
@@ -56,3 +57,45 @@ def entity_f1(rows: Sequence[EntityCounts]) -> dict[str, float]:
         "entity_precision": agreed / predicted if predicted else 0.0,
         "entity_recall": agreed / true if true else 0.0,
     }
+
+
+def multi_label_f1(pairs: Sequence[tuple[Set[str], Set[str]]]) -> dict[str, float]:
+    """Over (predicted, true) sets: F1 over all labels together, and averaged over those that occur on either side."""
+    counted = Counter(label for guess, labels in pairs for label in guess & labels)
+    predicted = Counter(label for guess, _ in pairs for label in guess)
+    true = Counter(label for _, labels in pairs for label in labels)
+    labels = predicted.keys() | true.keys()
+    f1 = [2 * counted[label] / (predicted[label] + true[label]) for label in sorted(labels)]
+    return {
+        "micro_f1": 2 * counted.total() / (predicted.total() + true.total()) if labels else 0.0,
+        "macro_f1": sum(f1) / len(f1) if f1 else 0.0,
+    }
+
+
+def correlations(pairs: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """Over (predicted, true): Pearson's and Spearman's correlation, and the mean squared error.
+
+    A correlation with what does not vary is undefined, and counts as 0.
+    """
+    import numpy
+
+    predicted, true = numpy.array(pairs, dtype=float).T
+    return {
+        "pearson": _pearson(predicted, true),
+        "spearman": _pearson(_ranks(predicted), _ranks(true)),
+        "mse": float(((predicted - true) ** 2).mean()),
+    }
+
+
+def _pearson(one: Any, other: Any) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    size = float((one @ one) * (other @ other)) ** 0.5
+    return float(one @ other) / size if size > 0 else 0.0
+
+
+def _ranks(values: Any) -> Any:
+    """Ranks from 1; equal values share the mean of theirs."""
+    import numpy
+
+    _, place, counts = numpy.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts - 1) / 2)[place]

@@ -1,15 +1,16 @@
 """What a task is: the one place that turns rows into model inputs, and model outputs into answers and figures.
 
 Training, evaluation and serving all go through `encode` and `decode`, so they cannot drift apart. A task knows its
-labels and options; it refuses to know about adapters, batches, padding or devices: it makes one unpadded `Encoded` a
-row, and is handed one unpadded tensor of logits a row. Imports neither torch nor transformers at module level.
+labels and options; it refuses to know about adapters, batches, padding or devices. A row may be read as several model
+inputs (windows of a long context, choices of a question): the task makes one unpadded `Encoded` of each, and is handed
+one unpadded tensor of logits for each. Imports neither torch nor transformers at module level.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -20,7 +21,7 @@ from adapterhub.recipe import unknown_key
 if TYPE_CHECKING:
     import torch
 
-    from registry import Version
+    from adapterhub.tasks.answer import Answer
 
 Row = str | Mapping[str, Any]
 
@@ -29,78 +30,22 @@ IGNORED = -100  # the label of positions that have none; torch's cross_entropy s
 
 @dataclass(frozen=True)
 class Encoded:
-    """One row as the model reads it, unpadded.
+    """One model input, unpadded: a row, or a part of one.
 
     Attributes:
         input_ids: tokens, special ones included.
-        token_type_ids: segment of each token, or None where the tokenizer has no segments.
-        labels: target of the row, or of each token (`IGNORED` where a token has none); None without labels.
+        token_type_ids: segment of each token, or None where the model is given none.
+        labels: target of the input, or several of them (of each token, say); `IGNORED` where there is none. None
+            without labels.
         truncated: whether the end of the row was cut off.
-        state: what the task's own `decode` needs to know of the row.
+        state: what the task's own `decode` needs to know of the input.
     """
 
     input_ids: list[int]
     token_type_ids: list[int] | None
-    labels: int | list[int] | None = None
+    labels: int | float | list[int] | list[float] | None = None
     truncated: bool = False
     state: Any = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What one row was answered with. `version` is the exact version that made it, None for the bare backbone."""
-
-    version: Version | None = None
-    truncated: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelAnswer(Answer):
-    """One label for the row; `logits` is [num_labels]."""
-
-    label: str
-    score: float
-    scores: Mapping[str, float]
-    logits: torch.Tensor = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class Entity:
-    """A labelled span: characters `start` to `end` (exclusive) of the text; `score` is the mean over its words."""
-
-    label: str
-    text: str
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class TagAnswer(Answer):
-    """One tag for each word, and the entities they spell; `logits` is [tokens, num_labels], special tokens included.
-
-    For a row given as words, the entities' characters count in the words joined by single spaces.
-    """
-
-    tokens: tuple[str, ...]
-    tags: tuple[str, ...]
-    entities: tuple[Entity, ...]
-    logits: torch.Tensor = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HiddenAnswer(Answer):
-    """The bare encoder's last hidden states, [tokens, hidden size]."""
-
-    last_hidden_state: torch.Tensor = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextAnswer(Answer):
-    """Generated text, without the prompt."""
-
-    text: str
-    token_ids: tuple[int, ...]
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,24 +58,30 @@ class Task(ABC):
     Class attributes:
         name: the Hub's pipeline tag, where one exists.
         head_kind: ``head.kind`` of the manifest.
-        peft_task_type: PEFT's name for the model class.
+        peft_task_type: PEFT's name for the model class, or None where PEFT has none.
         problem_type: ``head.problem_type`` of the manifest.
         primary_metric: what the best epoch is chosen by.
         metric_names: every key of `metrics`.
-        input_columns: what a row given as a mapping must have; a plain string stands for the first.
+        error_names: those of them of which less is better.
+        input_columns: what a row given as a mapping must have; where it is one, a plain string stands for it.
         optional_columns: what it may have besides.
         target_column: what a training row must have as well.
+        fewest_labels: how many labels the training rows must have at least.
+        smooths_labels: whether `loss` knows what label smoothing means.
     """
 
     name: ClassVar[str]
     head_kind: ClassVar[str]
-    peft_task_type: ClassVar[str]
+    peft_task_type: ClassVar[str | None]
     problem_type: ClassVar[str | None] = None
     primary_metric: ClassVar[str]
     metric_names: ClassVar[tuple[str, ...]]
+    error_names: ClassVar[tuple[str, ...]] = ()
     input_columns: ClassVar[tuple[str, ...]]
     optional_columns: ClassVar[tuple[str, ...]] = ()
     target_column: ClassVar[str]
+    fewest_labels: ClassVar[int] = 2
+    smooths_labels: ClassVar[bool] = True
     options_type: ClassVar[type[Options]] = Options
 
     def __init__(self, options: Mapping[str, Any] | None = None, labels: Sequence[str] = ()) -> None:
@@ -156,24 +107,28 @@ class Task(ABC):
         """Raise ValueError, saying which column is wrong, for a training row that this task cannot read."""
 
     @abstractmethod
-    def labels_of(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Every label that occurs in training `rows`, sorted."""
+    def labels_of(self, rows: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> list[str]:
+        """The labels of a head trained on `rows`: those `known` already, in their order, then the others sorted."""
 
     @abstractmethod
     def input_key(self, row: Mapping[str, Any]) -> str:
         """The row's input as one string, by which duplicates are found."""
 
     @abstractmethod
-    def encode(self, rows: Sequence[Row], tokenizer: Any, with_labels: bool = False) -> list[Encoded]:
-        """One `Encoded` a row, in order.
+    def encode(self, rows: Sequence[Row], tokenizer: Any, with_labels: bool = False) -> list[list[Encoded]]:
+        """The model inputs of each row, at least one a row, in order.
 
         Raises:
             RequestError: a row has not the shape this task reads.
         """
 
     @abstractmethod
-    def decode(self, logits: Sequence[torch.Tensor], encoded: Sequence[Encoded]) -> list[Answer]:
-        """One answer a row. Logits are the row's own, without padding: [num_labels] or [tokens, num_labels]."""
+    def decode(self, logits: Sequence[Sequence[torch.Tensor]], encoded: Sequence[Sequence[Encoded]]) -> list[Answer]:
+        """One answer a row, of the logits of its inputs.
+
+        Logits are each input's own, without padding: ``[labels]``, ``[tokens, labels]``, for question answering
+        ``[tokens, 2]`` (start and end), for multiple choice ``[1]``.
+        """
 
     @abstractmethod
     def references(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -203,24 +158,28 @@ class Task(ABC):
         targets = labels.reshape(-1)
         return functional.cross_entropy(flat, targets, reduction="sum", ignore_index=IGNORED, label_smoothing=smoothing)
 
+    def targets(self, labels: torch.Tensor) -> torch.Tensor:
+        """How many targets a batch of labels holds: what its summed loss is divided by."""
+        return labels.ne(IGNORED).sum()
+
 
 def columns_of(row: Row, task: Task) -> Mapping[str, Any]:
-    """The row as a mapping of the task's input columns; a string stands for the first of them.
+    """The row as a mapping of the task's input columns; a string stands for the only one.
 
     Raises:
         RequestError: the row is neither, or lacks a column.
     """
-    wanted = " and ".join(task.input_columns)
-    if isinstance(row, str):
+    one = len(task.input_columns) == 1
+    hint = f"Give a mapping with {' and '.join(task.input_columns)}" + (", or a plain string." if one else ".")
+    if isinstance(row, str) and one:
         check_text(row)
         return {task.input_columns[0]: row}
     if not isinstance(row, Mapping):
-        raise RequestError(
-            f"a row for {task.name} is a string or a mapping, not {type(row).__name__}", f"Give {wanted}, or a string."
-        )
+        kinds = "a string or a mapping" if one else "a mapping"
+        raise RequestError(f"a row for {task.name} is {kinds}, not {type(row).__name__}", hint)
     for column in task.input_columns:
         if column not in row:
-            raise RequestError(f"a row for {task.name} has no column {column!r}", f"Give {wanted}, or a plain string.")
+            raise RequestError(f"a row for {task.name} has no column {column!r}", hint)
     for column in (*task.input_columns, *task.optional_columns):
         value = row.get(column, "")
         for text in value if isinstance(value, list | tuple) else [value]:

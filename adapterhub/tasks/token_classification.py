@@ -17,7 +17,8 @@ from msgspec import Meta
 
 from adapterhub.errors import RequestError
 from adapterhub.tasks import metrics
-from adapterhub.tasks.task import IGNORED, Answer, Encoded, Entity, Options, Row, TagAnswer, Task, columns_of
+from adapterhub.tasks.answer import Answer, Entity, TagAnswer
+from adapterhub.tasks.task import IGNORED, Encoded, Options, Row, Task, columns_of
 
 if TYPE_CHECKING:
     import torch
@@ -65,17 +66,17 @@ class TokenClassification(Task):
             if tag != OUTSIDE and not re.fullmatch(r"[BI]-.+", tag):
                 raise ValueError(f"tag {tag!r} is not BIO")
 
-    def labels_of(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Every tag of `rows`, and ``O``, sorted."""
-        return sorted({tag for row in rows for tag in row["tags"]} | {OUTSIDE})
+    def labels_of(self, rows: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> list[str]:
+        """Those known, then every other tag of `rows`, and ``O``, sorted."""
+        return [*known, *sorted(({tag for row in rows for tag in row["tags"]} | {OUTSIDE}) - {*known})]
 
     def input_key(self, row: Mapping[str, Any]) -> str:
         """The words, joined."""
         return " ".join(row["tokens"])
 
-    def encode(self, rows: Sequence[Row], tokenizer: Any, with_labels: bool = False) -> list[Encoded]:
-        """Each row's sub-words with the tokenizer's special tokens."""
-        return [self._encode(row, tokenizer, with_labels) for row in rows]
+    def encode(self, rows: Sequence[Row], tokenizer: Any, with_labels: bool = False) -> list[list[Encoded]]:
+        """Each row's sub-words with the tokenizer's special tokens; one input a row."""
+        return [[self._encode(row, tokenizer, with_labels)] for row in rows]
 
     def _encode(self, row: Row, tokenizer: Any, with_labels: bool) -> Encoded:
         text, words, spans = _words(row, self)
@@ -104,9 +105,9 @@ class TokenClassification(Task):
             state=Words(text, words, spans, first),
         )
 
-    def decode(self, logits: Sequence[torch.Tensor], encoded: Sequence[Encoded]) -> list[Answer]:
+    def decode(self, logits: Sequence[Sequence[torch.Tensor]], encoded: Sequence[Sequence[Encoded]]) -> list[Answer]:
         """The likeliest tag at each word's first sub-word."""
-        return [self._decode(row_logits, row) for row_logits, row in zip(logits, encoded, strict=True)]
+        return [self._decode(scores, row) for (scores,), (row,) in zip(logits, encoded, strict=True)]
 
     def _decode(self, logits: torch.Tensor, encoded: Encoded) -> Answer:
         best, index = logits.float().softmax(-1).max(-1)

@@ -119,12 +119,14 @@ def _card(student: Trainee, facts: Facts) -> str:
         pipeline_tag=task.name,
         license=recipe.licence,
         language=list(recipe.languages) or None,
-        labels=list(task.labels),
+        labels=list(task.labels) or None,
         tags=["adapterhub", str(recipe.method.__struct_config__.tag)],
     )
     rows = "\n".join(f"| {name} | {facts.before[name]} | {after} |" for name, after in facts.after.items())
     counts = ", ".join(f"{len(rows)} {split}" for split, rows in facts.splits.items())
     auto_class = task.model_class().__name__
+    sized = f", num_labels={len(task.labels)}" if task.labels else ""
+    labels = "Labels are in `manifest.json` and above, in the order of the head's outputs.\n\n" if task.labels else ""
     return f"""---
 {header.to_yaml()}
 ---
@@ -147,13 +149,11 @@ Test split, {len(facts.splits.test)} rows, 95% bootstrap interval; before is the
 
 ## Use
 
-Labels are in `manifest.json` and above, in the order of the head's outputs.
-
-```python
+{labels}```python
 from peft import PeftModel
 from transformers import {auto_class}
 
-base = {auto_class}.from_pretrained("{facts.base.id}", num_labels={len(task.labels)})
+base = {auto_class}.from_pretrained("{facts.base.id}"{sized})
 model = PeftModel.from_pretrained(base, "path/to/this/folder").eval()
 ```
 """

@@ -26,6 +26,7 @@ from transformers import (
 
 from adapterhub.recipe import Training
 from adapterhub.tasks import Encoded, Task
+from adapterhub.tasks.heads import logits_of
 from adapterhub.train import checkpoint
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.predictor import collate
@@ -126,7 +127,10 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not type-
 
 
 class Loop(Trainer):  # type: ignore[misc]  # as above
-    """One run's loop over `rows`; `validate` gives the figures that choose the best epoch."""
+    """One run's loop over `rows`; `validate` gives the figures that choose the best epoch.
+
+    A batch holds all model inputs of its rows.
+    """
 
     control: TrainerControl
 
@@ -134,16 +138,17 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
         self,
         model: Any,
         task: Task,
-        rows: Sequence[Encoded],
+        rows: Sequence[Sequence[Encoded]],
         training: Training,
         pad_id: int,
         folder: Path,
         validate: Callable[[], Mapping[str, float]],
         watch: Watch,
     ) -> None:
+        self._task = task
         self._validate = validate
         self._order = LengthGrouped(
-            [len(row.input_ids) for row in rows],
+            [max(len(one.input_ids) for one in row) for row in rows],
             training.batch_size * training.gradient_accumulation,
             training.seed,
         )
@@ -151,12 +156,12 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
         super().__init__(
             model=model,
             args=_arguments(training, task, folder),
-            data_collator=lambda batch: collate(batch, pad_id),
+            data_collator=lambda batch: collate([one for row in batch for one in row], pad_id, task.head_kind),
             train_dataset=list(rows),
             eval_dataset=[],  # evaluate() knows its rows
             optimizers=(_optimizer(model, training), None),
             compute_loss_func=lambda outputs, labels, num_items_in_batch: (
-                task.loss(outputs.logits, labels, training.label_smoothing) / num_items_in_batch
+                task.loss(logits_of(outputs), labels, training.label_smoothing) / num_items_in_batch
             ),
             callbacks=[watch, *([EarlyStoppingCallback(stopping.patience)] if stopping else [])],
         )
@@ -168,6 +173,10 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
         metrics = {f"eval_{name}": value for name, value in self._validate().items()}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _get_num_items_in_batch(self, batch_samples: list[Mapping[str, Tensor]], device: torch.device) -> Tensor:
+        counts = [self._task.targets(batch["labels"]) for batch in batch_samples]  # of no batches at an epoch's end
+        return torch.stack([torch.tensor(0), *counts]).sum().to(device)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self._order
@@ -181,6 +190,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
 
 def _arguments(training: Training, task: Task, folder: Path) -> TrainingArguments:
     stopping = training.early_stopping
+    chosen_by = (stopping and stopping.metric) or task.primary_metric
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=training.epochs,
@@ -195,8 +205,8 @@ def _arguments(training: Training, task: Task, folder: Path) -> TrainingArgument
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,  # the best and the latest
-        metric_for_best_model=(stopping and stopping.metric) or task.primary_metric,
-        greater_is_better=True,
+        metric_for_best_model=chosen_by,
+        greater_is_better=chosen_by not in task.error_names,
         restore_callback_states_from_checkpoint=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,

@@ -8,7 +8,7 @@ the base (PiSSA, OLoRA, LoftQ) are not offered: what they train cannot be served
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from peft import LoraConfig, PeftConfig, PrefixTuningConfig
@@ -20,15 +20,17 @@ from adapterhub.recipe import Lora, Prefix
 from adapterhub.tasks import Task
 
 
-def peft_config(method: Lora | Prefix, task: Task, model: nn.Module) -> PeftConfig:
-    """PEFT's configuration for `method` on `model`.
+def peft_config(method: Lora | Prefix, task: Task, model: nn.Module, head: Sequence[str] = ()) -> PeftConfig:
+    """PEFT's configuration for `method` on `model`; `head` names modules to be trained and saved whole.
 
     Raises:
         RecipeError: the method does not fit the model.
     """
     _refuse_long_rows(method, task, model)
     kind = str(method.__struct_config__.tag)
-    return METHODS[kind](method, task, model)
+    config = METHODS[kind](method, task, model)
+    config.modules_to_save = list(head) or None
+    return config
 
 
 def _lora(method: Lora, task: Task, model: nn.Module) -> PeftConfig:
@@ -50,6 +52,8 @@ def _lora(method: Lora, task: Task, model: nn.Module) -> PeftConfig:
 
 
 def _prefix(method: Prefix, task: Task, model: nn.Module) -> PeftConfig:
+    if task.peft_task_type is None:
+        raise RecipeError(f"method.kind: peft puts no prefix on {task.name}", "Choose another method.kind.")
     return PrefixTuningConfig(
         task_type=task.peft_task_type,
         num_virtual_tokens=method.length,

@@ -6,6 +6,7 @@ is refused here, before a step is made: head parameters that PEFT would not save
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,16 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from adapterhub.errors import BackboneError, RecipeError
 from adapterhub.recipe import Lora, Prefix
 from adapterhub.tasks import Task
+from adapterhub.tasks.heads import num_labels
 from adapterhub.train.checkpoint import trainable
 from adapterhub.train.methods import peft_config
+
+KNOWN_HEADS: Mapping[str, tuple[str, ...]] = {
+    "SEQ_CLS": ("classifier", "score"),
+    "TOKEN_CLS": ("classifier", "score"),
+    "QUESTION_ANS": ("qa_outputs",),
+}
+"""What PEFT saves beside the adapter by its task type."""
 
 
 @dataclass(frozen=True)
@@ -59,34 +68,56 @@ def load(folder: Path, task: Task, method: Lora | Prefix) -> Trainee:
             f"{folder.name} cannot be loaded for {task.name}: {str(error)[:300]}",
             "Choose a base of an architecture that has this head, saved without a head of other labels.",
         ) from error
+    made_up = {str(name) for name in info["missing_keys"]}
+    _refuse_unread_base(folder, task, model, made_up)
     _refuse_unpadded(folder, task, model, tokenizer)
     backbone = sum(parameter.numel() for parameter in getattr(model, model.base_model_prefix).parameters())
-    config = peft_config(method, task, model)
+    config = peft_config(method, task, model, _own_head(task, model, made_up))
     try:
         peft_model: Any = get_peft_model(model, config)
     except ValueError as error:
         raise RecipeError(
             f"method: {config.peft_type.value} cannot be used on {folder.name}: {error}", "Choose another method.kind."
         ) from error
-    _refuse_unsaved(set(info["missing_keys"]), peft_model)
+    _refuse_unsaved(made_up, peft_model)
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     return Trainee(peft_model.to(device), tokenizer, backbone)
 
 
 def _with_head(folder: Path, task: Task) -> tuple[Any, dict[str, Any]]:
     """The model, and transformers' account of what was in the checkpoint."""
-    labels = dict(enumerate(task.labels))
+    named = {"id2label": dict(enumerate(task.labels)), "label2id": task.label_index} if task.labels else {}
     model, info = task.model_class().from_pretrained(
         folder,
-        num_labels=len(labels),
-        id2label=labels,
-        label2id=task.label_index,
+        num_labels=num_labels(task.head_kind, len(task.labels)),
+        **named,
         dtype=torch.float32,
         local_files_only=True,
         use_safetensors=True,
         output_loading_info=True,
     )
     return model, info
+
+
+def _own_head(task: Task, model: Any, made_up: set[str]) -> list[str]:
+    """Modules of the head that PEFT has to be told to train and save, beyond those that it knows by the task type."""
+    known = KNOWN_HEADS.get(str(task.peft_task_type), ())
+    children = {name: part for name, part in model.named_children() if name != model.base_model_prefix}
+    beside = [name for name, part in children.items() if list(part.parameters())]
+    if task.peft_task_type is None:
+        return beside
+    return [name for name in beside if name not in known and any(key.startswith(f"{name}.") for key in made_up)]
+
+
+def _refuse_unread_base(folder: Path, task: Task, model: Any, made_up: set[str]) -> None:
+    """A task class that calls its base by another name than the checkpoint does is left with a random one."""
+    embedding = model.get_input_embeddings().weight
+    lost = [name for name, parameter in model.named_parameters() if parameter is embedding and name in made_up]
+    if lost:
+        raise BackboneError(
+            f"{folder.name}: transformers' {type(model).__name__} does not find its {lost[0]} in this checkpoint",
+            f"Save the bare base (AutoModel) as a base of its own for {task.name}, or choose another base.",
+        )
 
 
 def _refuse_unpadded(folder: Path, task: Task, model: Any, tokenizer: Any) -> None:

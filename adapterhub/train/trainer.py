@@ -86,7 +86,7 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     parent = _parent(recipe, registry)
     task, splits = _task_and_rows(recipe, parent)
     source = locate(recipe.base.id, recipe.base.path, recipe.base.revision)
-    _check_parent(parent, source, task)
+    _check_parent_base(parent, source)
     set_seed(recipe.training.seed)
     student = trainee.load(source.folder, task, recipe.method)
     if parent is not None:
@@ -166,11 +166,18 @@ def _task_and_rows(recipe: Recipe, parent: Parent | None) -> tuple[Task, Splits]
             f"training.early_stopping.metric: {reader.name} has no {stopping.metric!r}",
             f"It has {', '.join(reader.metric_names)}.",
         )
+    if recipe.training.label_smoothing and not reader.smooths_labels:
+        raise RecipeError(
+            f"training.label_smoothing: there are no labels to smooth in {reader.problem_type or reader.name}",
+            "Leave it out.",
+        )
+    _check_parent_task(parent, reader)
     splits = read_splits(recipe.data, reader)
-    inherited = parent.manifest.labels if parent else ()
-    labels = (*inherited, *(label for label in reader.labels_of(splits.train) if label not in inherited))
-    if len(labels) < 2:
-        raise RecipeError(f"data.train: {len(labels)} label, at least 2 are needed", "Check data.columns.")
+    labels = reader.labels_of(splits.train, parent.manifest.labels if parent else ())
+    if len(labels) < reader.fewest_labels:
+        raise RecipeError(
+            f"data.train: {len(labels)} label, at least {reader.fewest_labels} are needed", "Check data.columns."
+        )
     return get_task(recipe.task.name, recipe.task.options, labels), splits
 
 
@@ -186,12 +193,23 @@ def _parent(recipe: Recipe, registry: Registry | None) -> Parent | None:
     return Parent(folder, version.digest, Manifest.read(folder))
 
 
-def _check_parent(parent: Parent | None, source: BaseSource, task: Task) -> None:
+def _check_parent_task(parent: Parent | None, task: Task) -> None:
     if parent is None:
         return
-    theirs, stated = parent.manifest.task.name, parent.manifest.base.fingerprint
+    theirs, problem = parent.manifest.task.name, parent.manifest.head.problem_type
     if theirs != task.name:
         raise RecipeError(f"init_from: the parent's task is {theirs}, not {task.name}", "Name a parent of this task.")
+    if problem not in (None, task.problem_type):
+        raise RecipeError(
+            f"init_from: the parent's problem_type is {problem}, not {task.problem_type}",
+            "Choose it in task.options.problem_type, or name another parent.",
+        )
+
+
+def _check_parent_base(parent: Parent | None, source: BaseSource) -> None:
+    if parent is None:
+        return
+    stated = parent.manifest.base.fingerprint
     if stated is not None and stated != source.identity().fingerprint:
         raise RecipeError(
             f"init_from: the parent was trained on other weights than {source.id} has here",

@@ -104,6 +104,7 @@ def _merged(manifest: Manifest, facts: Facts) -> Manifest:
         (document["task"], "name", facts.task, "task.name"),
         (document, "licence", facts.licence, "licence"),
         (document["head"], "labels", list(facts.labels) if facts.labels else None, "head.labels"),
+        (document["head"], "problem_type", facts.problem_type, "head.problem_type"),
     ):
         if fact is None or part.get(key) == fact:
             continue

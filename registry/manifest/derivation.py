@@ -62,6 +62,7 @@ class Facts:
     tokenizer_fingerprint: str | None = None
     architecture: str | None = None
     revision: str | None = None
+    problem_type: str | None = None
 
 
 def derive(config: AdapterConfig, header: Mapping[str, Tensor], card: Card, facts: Facts) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def derive(config: AdapterConfig, header: Mapping[str, Tensor], card: Card, fact
             "tokenizer_fingerprint": facts.tokenizer_fingerprint,
             "architecture": facts.architecture,
         },
-        "head": _head(head, header, facts.labels or card.labels),
+        "head": _head(head, header, facts.labels or card.labels, facts.problem_type),
         "prompt": None,
         "metrics": {"before": {}, "after": {}},
         "data": [],
@@ -172,7 +173,9 @@ def _method(config: AdapterConfig) -> dict[str, Any]:
     }
 
 
-def _head(kind: str, header: Mapping[str, Tensor], labels: tuple[str, ...]) -> dict[str, Any]:
+def _head(kind: str, header: Mapping[str, Tensor], labels: tuple[str, ...], problem_type: str | None) -> dict[str, Any]:
+    if problem_type is not None and kind != "sequence-classification":
+        raise AdmissionRefused(f"problem type: a {kind} head has none", "Leave --problem-type out.")
     if kind not in LABELLED:
         return {"kind": kind, "labels": [], "problem_type": None, "pooling": None}
     rows = label_rows(header)
@@ -181,8 +184,8 @@ def _head(kind: str, header: Mapping[str, Tensor], labels: tuple[str, ...]) -> d
             "labels: the file holds no head to count them by", "List them: --labels a,b,c, or labels in README.md."
         )
     names = list(labels) or [f"LABEL_{index}" for index in range(rows or 0)]
-    problem = None
-    if kind == "sequence-classification":
+    problem = problem_type
+    if kind == "sequence-classification" and problem is None:  # the one that the number of labels suggests
         problem = "single_label_classification" if len(names) > 1 else "regression"
     return {"kind": kind, "labels": names, "problem_type": problem, "pooling": None}
 

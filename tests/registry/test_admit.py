@@ -385,7 +385,12 @@ def test_facts_fill_what_a_manifest_leaves_open(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("facts", "place"),
-    [(Facts(base="a/b"), "base.id"), (Facts(task="x"), "task.name"), (Facts(labels=("a", "b", "c")), "head.labels")],
+    [
+        (Facts(base="a/b"), "base.id"),
+        (Facts(task="x"), "task.name"),
+        (Facts(labels=("a", "b", "c")), "head.labels"),
+        (Facts(problem_type="regression"), "head.problem_type"),
+    ],
 )
 def test_facts_may_not_contradict_a_manifest(tmp_path: Path, facts: Facts, place: str) -> None:
     folder = write_adapter(tmp_path / "a")

@@ -153,6 +153,14 @@ def test_one_output_is_a_regression() -> None:
     assert derived(shapes=lora_shapes(labels=1))["head"]["problem_type"] == "regression"
 
 
+def test_a_problem_type_is_stated_for_heads_that_have_one() -> None:
+    said = Facts(problem_type="multi_label_classification")
+    assert derived(facts=said)["head"]["problem_type"] == "multi_label_classification"
+    tags = Facts(task="token-classification", problem_type="multi_label_classification")
+    with pytest.raises(AdmissionRefused, match=r"^problem type: a token-classification head has none"):
+        derived({**LORA, "task_type": "TOKEN_CLS"}, facts=tags)
+
+
 def test_derive_is_pure() -> None:
     assert derived() == derived()
 

@@ -25,6 +25,8 @@ from peft import (
 from transformers import (
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForMultipleChoice,
+    AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
@@ -35,9 +37,12 @@ from registry import Facts, Registry, Version
 
 logging.set_verbosity_error()  # a new head is reported as missing from the checkpoint, which is why it is made
 
+MULTIPLE_CHOICE = "MULTIPLE_CHOICE"  # PEFT has no such task type: its user states none, and names the head
 AUTO = {
     "SEQ_CLS": (AutoModelForSequenceClassification, "text-classification"),
     "TOKEN_CLS": (AutoModelForTokenClassification, "token-classification"),
+    "QUESTION_ANS": (AutoModelForQuestionAnswering, "question-answering"),
+    MULTIPLE_CHOICE: (AutoModelForMultipleChoice, "multiple-choice"),
     "CAUSAL_LM": (AutoModelForCausalLM, "text-generation"),
     "FEATURE_EXTRACTION": (AutoModel, "feature-extraction"),
 }
@@ -78,6 +83,7 @@ class Recipe:
     seed: int = 0
     scale: float = 1.0
     dtype: torch.dtype = torch.float32
+    problem_type: str | None = None
 
 
 def make_adapter(folder: Path, base: Path, base_id: str, recipe: Recipe) -> Made:
@@ -90,7 +96,8 @@ def make_adapter(folder: Path, base: Path, base_id: str, recipe: Recipe) -> Made
     sizes = {"num_labels": recipe.labels} if labels else {}
     model = auto.from_pretrained(base, **sizes)
     options = {**DEFAULTS.get(recipe.method, {}), **recipe.options}
-    config: PeftConfig = METHODS[recipe.method](task_type=recipe.task_type, **options)
+    task_type = None if recipe.task_type == MULTIPLE_CHOICE else recipe.task_type
+    config: PeftConfig = METHODS[recipe.method](task_type=task_type, **options)
     adapted = get_peft_model(model, config)
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
@@ -99,9 +106,8 @@ def make_adapter(folder: Path, base: Path, base_id: str, recipe: Recipe) -> Made
             elif parameter.requires_grad:
                 parameter.copy_(torch.randn_like(parameter) * recipe.scale * parameter.shape[-1] ** -0.5)
     adapted.to(recipe.dtype).save_pretrained(folder)
-    return Made(
-        folder, base, Facts(base=base_id, task=task, licence="cc0-1.0", labels=tuple(labels)), recipe.task_type, labels
-    )
+    facts = Facts(base=base_id, task=task, licence="cc0-1.0", labels=tuple(labels), problem_type=recipe.problem_type)
+    return Made(folder, base, facts, recipe.task_type, labels)
 
 
 def publish(registry: Registry, made: Made, repository: str, version: str, backbone: Backbone) -> Version:
@@ -121,14 +127,25 @@ class Oracle:
 
     def __init__(self, made: Made, dtype: torch.dtype = torch.float32) -> None:
         auto, _ = AUTO[made.task_type]
+        self.choices = made.task_type == MULTIPLE_CHOICE
         sizes = {"num_labels": len(made.labels)} if made.labels else {}
         model = auto.from_pretrained(made.base, dtype=dtype, **sizes)
         self.model = PeftModel.from_pretrained(model, made.folder).to(dtype).eval()
 
     @torch.inference_mode()
-    def __call__(self, input_ids: Sequence[int]) -> torch.Tensor:
-        """Logits (or last hidden states) of a row's own tokens: ``[labels]``, ``[T, labels]``, ``[T, vocabulary]``."""
+    def __call__(self, input_ids: Sequence[int], token_type_ids: Sequence[int] | None = None) -> torch.Tensor:
+        """Logits (or last hidden states) of a row's own tokens: ``[labels]``, ``[T, labels]``, ``[T, vocabulary]``.
+
+        ``[T, 2]`` (start, end) of question answering, ``[1]`` of a choice.
+        """
         ids = torch.tensor([list(input_ids)])
-        output = self.model(input_ids=ids, attention_mask=torch.ones_like(ids))
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        if token_type_ids is not None:
+            inputs["token_type_ids"] = torch.tensor([list(token_type_ids)])
+        if self.choices:
+            inputs = {name: values.unsqueeze(1) for name, values in inputs.items()}
+        output = self.model(**inputs)
+        if hasattr(output, "start_logits"):
+            return torch.stack([output.start_logits[0], output.end_logits[0]], dim=-1)[-len(input_ids) :]
         result = output.logits[0] if hasattr(output, "logits") else output.last_hidden_state[0]
         return result if result.dim() == 1 else result[-len(input_ids) :]

@@ -46,10 +46,11 @@ def test_options_are_checked(options: dict[str, Any], message: str) -> None:
 
 def test_a_task_comes_back_from_its_manifest() -> None:
     part = SimpleNamespace(name="token-classification", options={"max_length": 9})
-    task = task_of(cast(Any, SimpleNamespace(task=part, labels=("B-a", "O"))))
+    head = SimpleNamespace(problem_type=None)
+    task = task_of(cast(Any, SimpleNamespace(task=part, head=head, labels=("B-a", "O"))))
     assert (task.name, task.labels, task.options.max_length) == ("token-classification", ("B-a", "O"), 9)
     with pytest.raises(AdapterError, match=r"manifest\.json: .*no task"):
-        task_of(cast(Any, SimpleNamespace(task=SimpleNamespace(name="juggling", options={}), labels=())))
+        task_of(cast(Any, SimpleNamespace(task=SimpleNamespace(name="juggling", options={}), head=head, labels=())))
 
 
 def test_the_loss_is_summed_over_targets_alone() -> None:

@@ -22,7 +22,7 @@ def task() -> Task:
 
 
 def test_a_string_and_a_mapping_are_the_same_row(task: Task, tokenizer: Any) -> None:
-    one, two = task.encode(["my printer", {"text": "my printer"}], tokenizer)
+    (one,), (two,) = task.encode(["my printer", {"text": "my printer"}], tokenizer)
     assert one == two
     assert tokenizer.decode(one.input_ids) == "[CLS] my printer [SEP]"
     assert one.labels is None
@@ -30,27 +30,27 @@ def test_a_string_and_a_mapping_are_the_same_row(task: Task, tokenizer: Any) -> 
 
 
 def test_a_pair_has_two_segments(task: Task, tokenizer: Any) -> None:
-    (row,) = task.encode([{"text": "my printer", "text_pair": "on fire"}], tokenizer)
+    ((row,),) = task.encode([{"text": "my printer", "text_pair": "on fire"}], tokenizer)
     assert tokenizer.decode(row.input_ids) == "[CLS] my printer [SEP] on fire [SEP]"
     assert row.token_type_ids == [0, 0, 0, 0, 1, 1, 1]
 
 
 def test_what_is_cut_off_is_said(task: Task, tokenizer: Any) -> None:
     rows = task.encode(["my " * 6, "my " * 7], tokenizer)
-    assert [len(row.input_ids) for row in rows] == [8, 8]
-    assert [row.truncated for row in rows] == [False, True]
-    answers = task.decode([torch.zeros(2)] * 2, rows)
+    assert [len(row.input_ids) for (row,) in rows] == [8, 8]
+    assert [row.truncated for (row,) in rows] == [False, True]
+    answers = task.decode([[torch.zeros(2)]] * 2, rows)
     assert [answer.truncated for answer in answers] == [False, True]
 
 
 def test_labels_are_indices_of_the_head(task: Task, tokenizer: Any) -> None:
     rows = [{"text": "my", "label": "yes"}, {"text": "my", "label": "no"}]
-    assert [row.labels for row in task.encode(rows, tokenizer, with_labels=True)] == [1, 0]
+    assert [row.labels for (row,) in task.encode(rows, tokenizer, with_labels=True)] == [1, 0]
 
 
 def test_the_answer_is_the_likeliest_label_with_all_probabilities(task: Task, tokenizer: Any) -> None:
-    (row,) = task.encode(["my"], tokenizer)
-    (answer,) = task.decode([torch.tensor([0.0, 1.0])], [row])
+    ((row,),) = task.encode(["my"], tokenizer)
+    (answer,) = task.decode([[torch.tensor([0.0, 1.0])]], [[row]])
     assert isinstance(answer, LabelAnswer)
     assert answer.label == "yes"
     assert answer.scores == pytest.approx({"no": 0.2689, "yes": 0.7311}, abs=1e-4)

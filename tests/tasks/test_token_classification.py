@@ -26,18 +26,18 @@ def task() -> Task:
 
 def answer(task: Task, tokenizer: Any, row: Any, *tags: str) -> TagAnswer:
     """The answer where the model says `tags`, one for each sub-word, special tokens left out."""
-    (encoded,) = task.encode([row], tokenizer)
+    ((encoded,),) = task.encode([row], tokenizer)
     logits = torch.full((len(encoded.input_ids), len(LABELS)), -9.0)
     for position, tag in enumerate(["O", *tags, "O"]):
         logits[position, LABELS.index(tag)] = 9.0
-    (made,) = task.decode([logits], [encoded])
+    (made,) = task.decode([[logits]], [[encoded]])
     assert isinstance(made, TagAnswer)
     return made
 
 
 def test_a_word_is_labelled_at_its_first_sub_word(task: Task, tokenizer: Any) -> None:
     row = {"tokens": ["hello", "xy", "fire"], "tags": ["O", "B-person", "I-person"]}
-    (encoded,) = task.encode([row], tokenizer, with_labels=True)
+    ((encoded,),) = task.encode([row], tokenizer, with_labels=True)
     assert tokenizer.convert_ids_to_tokens(encoded.input_ids) == ["[CLS]", "hello", "x", "##y", "fire", "[SEP]"]
     assert encoded.labels == [IGNORED, 4, 1, IGNORED, 3, IGNORED]
 
@@ -87,7 +87,7 @@ def test_every_word_gets_a_tag_even_one_that_the_tokenizer_drops(task: Task, tok
     row = {"tokens": ["hello", "\u200d", "fire"], "tags": ["O", "O", "B-org"]}
     made = answer(task, tokenizer, row, "O", "B-org")
     assert made.tags == ("O", "O", "B-org")
-    (encoded,) = task.encode([row], tokenizer, with_labels=True)
+    ((encoded,),) = task.encode([row], tokenizer, with_labels=True)
     assert encoded.labels == [IGNORED, 4, 0, IGNORED]
 
 
@@ -118,7 +118,7 @@ def test_entity_is_a_value() -> None:
 
 def test_labels_that_are_not_bio_spell_no_entities(tokenizer: Any) -> None:
     speech = get_task("token-classification", {"max_length": 16}, ["NOUN", "VERB"])
-    (encoded,) = speech.encode([{"tokens": ["my", "printer"]}], tokenizer)
-    (made,) = speech.decode([torch.tensor([[9.0, 0.0]] * len(encoded.input_ids))], [encoded])
+    ((encoded,),) = speech.encode([{"tokens": ["my", "printer"]}], tokenizer)
+    (made,) = speech.decode([[torch.tensor([[9.0, 0.0]] * len(encoded.input_ids))]], [[encoded]])
     assert isinstance(made, TagAnswer)
     assert (made.tags, made.entities) == (("NOUN", "NOUN"), ())

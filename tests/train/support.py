@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from adapterhub.recipe import Recipe
@@ -11,15 +12,28 @@ LORA = 'kind = "lora"\nrank = 4\ntargets = ["query", "value"]'
 PREFIX = 'kind = "prefix"\nlength = 4'
 WORDS = {"complaint": ("computer", "printer", "fire", "not"), "chat": ("tell", "joke", "hello", "what")}
 TAGS = {"hello": "B-person", "fire": "B-place"}
+TASKS = {
+    "chat": "text-classification",
+    "names": "token-classification",
+    "themes": "text-classification",
+    "grades": "text-classification",
+    "spans": "question-answering",
+    "choices": "multiple-choice",
+}
+OPTIONS = {
+    "themes": 'problem_type = "multi_label_classification", threshold = 0.4',
+    "grades": 'problem_type = "regression"',
+    "spans": "stride = 8, max_answer_tokens = 4, no_answer = true",
+}
 MAX_LENGTH = 32
 
 
 def write_data(folder: Path) -> None:
-    """``chat`` (text, label) and ``names`` (tokens, tags), three files each; no row occurs twice."""
+    """Rows for each of `TASKS`, three files each; no row occurs twice."""
     for split, first, count in (("train", 0, 44), ("validation", 44, 12), ("test", 56, 12)):
         numbers = range(first, first + count)
-        _write(folder / f"chat-{split}.jsonl", [_chat(number) for number in numbers])
-        _write(folder / f"names-{split}.jsonl", [_names(number) for number in numbers])
+        for data, make in ROWS.items():
+            _write(folder / f"{data}-{split}.jsonl", [make(number) for number in numbers])
 
 
 def _write(path: Path, rows: list[dict[str, object]]) -> None:
@@ -38,6 +52,44 @@ def _names(number: int) -> dict[str, object]:
     return {"tokens": words, "tags": [TAGS.get(word, "O") for word in words]}
 
 
+def _themes(number: int) -> dict[str, object]:
+    themes = [label for label, step in (("fire", 2), ("joke", 3)) if number % step == 0]
+    return {"text": " ".join([*themes, "is", str(number)]), "labels": themes}
+
+
+def _grades(number: int) -> dict[str, object]:
+    grade = number % 4
+    return {"text": " ".join(["fire"] * grade + ["hello", str(number)]), "text_pair": "joke", "label": grade / 2}
+
+
+def _spans(number: int) -> dict[str, object]:
+    """A context of one window or three, with the answer anywhere in it, or nowhere."""
+    words = [*["my", "printer"] * (3 + number % 2 * 14), str(number)]
+    words[number % len(words)] = "fire" if number % 5 else "hello"
+    context = " ".join(words)
+    start = context.find("fire")
+    answers = {"text": ["fire"], "answer_start": [start]} if start >= 0 else {"text": [], "answer_start": []}
+    return {"question": "what is on fire", "context": context, "answers": answers}
+
+
+def _choices(number: int) -> dict[str, object]:
+    count = 2 + number % 3
+    right = number % count
+    choices = [f"{'fire' if index == right else 'joke'} {'my ' * index}{number}" for index in range(count)]
+    row: dict[str, object] = {"question": "what is it", "choices": choices, "label": right}
+    return {**row, "context": "hello"} if number % 2 else row
+
+
+ROWS: dict[str, Callable[[int], dict[str, object]]] = {
+    "chat": _chat,
+    "names": _names,
+    "themes": _themes,
+    "grades": _grades,
+    "spans": _spans,
+    "choices": _choices,
+}
+
+
 class Recipes:
     """Recipes over a tiny base and the data of `write_data`, with parts replaced at will."""
 
@@ -47,7 +99,7 @@ class Recipes:
 
     def text(self, *, method: str = LORA, training: str = "", data: str = "chat", top: str = "") -> str:
         """A recipe's text; lines of `training` override the defaults."""
-        task = "text-classification" if data == "chat" else "token-classification"
+        options = ", ".join(part for part in (f"max_length = {MAX_LENGTH}", OPTIONS.get(data)) if part)
         rates = {"learning_rate": "1e-2", "epochs": "2", "batch_size": "4", "seed": "1"}
         given = dict(line.split(" = ", 1) for line in training.splitlines())
         lines = "\n".join(f"{key} = {value}" for key, value in {**rates, **given}.items())
@@ -61,8 +113,8 @@ languages = ["en"]
 id = "tests/tiny-bert"
 path = "{self.base}"
 [task]
-name = "{task}"
-options = {{ max_length = {MAX_LENGTH} }}
+name = "{TASKS[data]}"
+options = {{ {options} }}
 [data]
 name = "{data}"
 licence = "cc0-1.0"

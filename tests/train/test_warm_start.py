@@ -76,6 +76,7 @@ def test_a_label_that_the_parent_does_not_know_comes_last(
         ({"method": PREFIX}, "in only one of parent and recipe"),
         ({"method": PREFIX + "\nprojection = 8"}, "projection cannot start"),
         ({"data": "names"}, "the parent's task is text-classification"),
+        ({"data": "grades"}, "the parent's problem_type is single_label_classification, not regression"),
     ],
 )
 def test_a_parent_that_does_not_fit_is_refused(
