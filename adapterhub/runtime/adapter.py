@@ -7,8 +7,10 @@ the version was admitted (``registry.admit``); what needs the backbone is checke
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-from collections.abc import Collection, Mapping
+import threading
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +36,7 @@ from registry import Manifest
 Method: TypeAlias = LoraConfig | IA3Config | PrefixTuningConfig | PromptTuningConfig | PromptEncoderConfig
 
 WEIGHTS = "adapter_model.safetensors"
+HOST = torch.device("cpu")
 TUNER_KEYS, PROMPT_KEYS = "base_model.model.", "base_model."
 
 
@@ -57,6 +60,7 @@ class Adapter:
         prompt: embeddings ``[n, hidden]`` in front of each row's own, in the backbone's dtype, or None.
         head: its own task head, or None (answers hidden states or text).
         task: encodes rows and decodes outputs, where the head has a task.
+        device: where its tensors are.
     """
 
     digest: str
@@ -66,6 +70,31 @@ class Adapter:
     prompt: Tensor | None
     head: Head | None
     task: Task | None
+    device: torch.device
+
+    def on(self, device: torch.device) -> Adapter:
+        """The same on `device`, whole when this returns; itself if it is there already.
+
+        Copies to a GPU come from pinned memory, beside what the GPU computes. They have not been measured.
+        """
+        if device == self.device:
+            return self
+        moved = self.mapped(lambda tensor: tensor.to(device, non_blocking=True), device)
+        if device.type == "cuda":
+            torch.cuda.current_stream(device).synchronize()
+        return moved
+
+    def mapped(self, change: Callable[[Tensor], Tensor], device: torch.device) -> Adapter:
+        """The same with each tensor replaced by ``change(tensor)``, which is on `device`."""
+        prefix, head = self.prefix, self.head
+        return dataclasses.replace(
+            self,
+            deltas={name: delta.mapped(change) for name, delta in self.deltas.items()},
+            prefix=prefix and Prefix(change(prefix.keys), change(prefix.values)),
+            prompt=None if self.prompt is None else change(self.prompt),
+            head=head and Head(head.shell, {name: change(tensor) for name, tensor in head.tensors.items()}),
+            device=device,
+        )
 
     @property
     def virtual_tokens(self) -> int:
@@ -98,9 +127,10 @@ class AdapterLoader:
         self._modules = dict(backbone.modules())
         self._unverified = frozenset(unverified_bases)
         self._shells: dict[tuple[str, int], TaskShell] = {}
+        self._building = threading.Lock()
 
     def load(self, folder: Path) -> Adapter:
-        """Read and check one adapter folder that holds a complete ``manifest.json``.
+        """Read and check one adapter folder that holds a complete ``manifest.json``, into host memory.
 
         Raises:
             AdapterError: it does not fit this backbone, or cannot be served.
@@ -112,7 +142,7 @@ class AdapterLoader:
         config = _config(folder)
         _check_worn(config)
         shell = self._shell(manifest)
-        tensors = _tensors(folder / WEIGHTS, self._backbone.device)
+        tensors = _tensors(folder / WEIGHTS)
         body, head_tensors = _split(tensors, PROMPT_KEYS if config.is_prompt_learning else TUNER_KEYS, shell)
         deltas: dict[str, LinearDelta] = {}
         prefix = prompt = None
@@ -127,9 +157,9 @@ class AdapterLoader:
             prompt = read_prompt(config, body, self._backbone)
         head = self._head(shell, head_tensors) if shell.shapes else None
         task = self._task(manifest) if head else None
-        adapter = Adapter(manifest.digest, manifest, deltas, prefix, prompt, head, task)
+        adapter = Adapter(manifest.digest, manifest, deltas, prefix, prompt, head, task, HOST)
         self._check_room(adapter)
-        return adapter
+        return adapter.mapped(Tensor.pin_memory, HOST) if self._backbone.device.type == "cuda" else adapter
 
     def _task(self, manifest: Manifest) -> Task:
         """The task that decodes the head, which must be the head that it decodes."""
@@ -183,9 +213,10 @@ class AdapterLoader:
         if kind not in TASK_CLASSES:
             raise AdapterError(f"head.kind {kind} is not served yet", "Served: " + ", ".join(TASK_CLASSES))
         key = (kind, labels)
-        if key not in self._shells:
-            self._shells[key] = TaskShell(kind, self._backbone.config, labels)
-        return self._shells[key]
+        with self._building:
+            if key not in self._shells:
+                self._shells[key] = TaskShell(kind, self._backbone.config, labels)
+            return self._shells[key]
 
     def _head(self, shell: TaskShell, saved: Mapping[str, Tensor]) -> Head:
         if shell.reads_pooler and self._backbone.pooler is None:
@@ -195,7 +226,7 @@ class AdapterLoader:
             )
         dtype = self._backbone.dtype
         filled = fill(shell, saved, self._backbone.checkpoint_tensor)
-        return Head(shell, {name: tensor.to(dtype) for name, tensor in filled.items()})
+        return Head(shell, {name: tensor.to(HOST, dtype) for name, tensor in filled.items()})
 
     def _check_takes_prefix(self) -> None:
         base = self._backbone.base
@@ -237,9 +268,9 @@ def _check_worn(config: Method) -> None:
         )
 
 
-def _tensors(file: Path, device: torch.device) -> dict[str, Tensor]:
+def _tensors(file: Path) -> dict[str, Tensor]:
     try:
-        tensors = load_file(file, device=str(device))
+        tensors = load_file(file)
     except (SafetensorError, OSError) as error:
         raise AdapterError(f"{file.name} cannot be read: {error}", "Pull the version again.") from error
     for name, tensor in tensors.items():
