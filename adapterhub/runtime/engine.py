@@ -23,6 +23,8 @@ from adapterhub.runtime.blend import Blend
 from adapterhub.runtime.entrance import Entrance, Request, Ticket
 from adapterhub.runtime.job import Job, Reading, Writing
 from adapterhub.runtime.pool import AdapterPool, closed
+from adapterhub.runtime.record import check_name
+from adapterhub.runtime.recorder import Recorder
 from adapterhub.runtime.scheduler import Scheduler
 from adapterhub.runtime.status import Residency, Status
 from adapterhub.runtime.swapper import Swapper
@@ -53,6 +55,7 @@ class Engine:
         max_sequences: int = 64,
         poll_seconds: float = 2.0,
         unverified_bases: Sequence[str] = (),
+        name: str | None = None,
     ) -> None:
         """Serve `backbone`.
 
@@ -63,10 +66,15 @@ class Engine:
             max_sequences: prompts that are continued at a time.
             poll_seconds: how often the registry is asked what changed.
             unverified_bases: Hub ids whose adapters may come without a fingerprint.
+            name: what its record is kept under (``adapterhub status`` shows it); the next engine of that name begins
+                with what this one follows and has in memory. None keeps none.
 
         Raises:
             BackboneError: the backbone's architecture cannot run packed steps.
+            RequestError: `name` cannot be one.
         """
+        if name is not None:
+            check_name(name)
         layers.attach(backbone)
         self.backbone = backbone
         loader = AdapterLoader(backbone, unverified_bases=unverified_bases)
@@ -80,6 +88,7 @@ class Engine:
         step_tokens = max_step_tokens or STEP_TOKENS.get(backbone.device.type, MOST_STEP_TOKENS)
         self._scheduler = Scheduler(backbone, self.pool, max_step_tokens=step_tokens, max_sequences=max_sequences)
         self.follower.start()
+        self._recorder = Recorder(name, self) if name is not None else None
 
     def __enter__(self) -> Engine:
         return self
@@ -89,7 +98,11 @@ class Engine:
 
     def close(self) -> None:
         """Stop following, and answer no more: what is not followed could be revoked unnoticed."""
+        if self._closed:
+            return
         self._closed = True
+        if self._recorder is not None:
+            self._recorder.stop()
         self.follower.stop()
         self._scheduler.close()
         self.pool.close()
