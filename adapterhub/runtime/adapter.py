@@ -60,7 +60,7 @@ class Adapter:
         prompt: embeddings ``[n, hidden]`` in front of each row's own, in the backbone's dtype, or None.
         head: its own task head, or None (answers hidden states or text).
         task: encodes rows and decodes outputs, where the head has a task.
-        device: where its tensors are.
+        block: the memory that all its tensors lie in (``runtime.memory``), or None before they are put there.
     """
 
     digest: str
@@ -70,22 +70,10 @@ class Adapter:
     prompt: Tensor | None
     head: Head | None
     task: Task | None
-    device: torch.device
+    block: Tensor | None = None
 
-    def on(self, device: torch.device) -> Adapter:
-        """The same on `device`, whole when this returns; itself if it is there already.
-
-        Copies to a GPU come from pinned memory, beside what the GPU computes. They have not been measured.
-        """
-        if device == self.device:
-            return self
-        moved = self.mapped(lambda tensor: tensor.to(device, non_blocking=True), device)
-        if device.type == "cuda":
-            torch.cuda.current_stream(device).synchronize()
-        return moved
-
-    def mapped(self, change: Callable[[Tensor], Tensor], device: torch.device) -> Adapter:
-        """The same with each tensor replaced by ``change(tensor)``, which is on `device`."""
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Adapter:
+        """The same with each tensor replaced by ``change(tensor)``."""
         prefix, head = self.prefix, self.head
         return dataclasses.replace(
             self,
@@ -93,7 +81,6 @@ class Adapter:
             prefix=prefix and Prefix(change(prefix.keys), change(prefix.values)),
             prompt=None if self.prompt is None else change(self.prompt),
             head=head and Head(head.shell, {name: change(tensor) for name, tensor in head.tensors.items()}),
-            device=device,
         )
 
     @property
@@ -114,8 +101,8 @@ class Adapter:
         return parts + (list(self.head.tensors.values()) if self.head else [])
 
     def nbytes(self) -> int:
-        """Bytes of all its tensors."""
-        return sum(tensor.nbytes for tensor in self.tensors())
+        """Bytes that it takes."""
+        return sum(tensor.nbytes for tensor in self.tensors()) if self.block is None else self.block.nbytes
 
 
 class AdapterLoader:
@@ -130,7 +117,9 @@ class AdapterLoader:
         self._building = threading.Lock()
 
     def load(self, folder: Path) -> Adapter:
-        """Read and check one adapter folder that holds a complete ``manifest.json``, into host memory.
+        """Read and check one adapter folder that holds a complete ``manifest.json``, in host memory.
+
+        Its tensors may lie in the file, which has to stay as it is: `runtime.memory.compact` copies them.
 
         Raises:
             AdapterError: it does not fit this backbone, or cannot be served.
@@ -157,9 +146,9 @@ class AdapterLoader:
             prompt = read_prompt(config, body, self._backbone)
         head = self._head(shell, head_tensors) if shell.shapes else None
         task = self._task(manifest) if head else None
-        adapter = Adapter(manifest.digest, manifest, deltas, prefix, prompt, head, task, HOST)
+        adapter = Adapter(manifest.digest, manifest, deltas, prefix, prompt, head, task)
         self._check_room(adapter)
-        return adapter.mapped(Tensor.pin_memory, HOST) if self._backbone.device.type == "cuda" else adapter
+        return adapter
 
     def _task(self, manifest: Manifest) -> Task:
         """The task that decodes the head, which must be the head that it decodes."""

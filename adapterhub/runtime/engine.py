@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
@@ -22,6 +23,7 @@ from adapterhub.runtime.adapter import Adapter, AdapterLoader
 from adapterhub.runtime.blend import Blend
 from adapterhub.runtime.entrance import Entrance, Request, Ticket
 from adapterhub.runtime.job import Job, Reading, Writing
+from adapterhub.runtime.memory import compact
 from adapterhub.runtime.pool import AdapterPool, closed
 from adapterhub.runtime.record import check_name
 from adapterhub.runtime.recorder import Recorder
@@ -78,12 +80,16 @@ class Engine:
         layers.attach(backbone)
         self.backbone = backbone
         loader = AdapterLoader(backbone, unverified_bases=unverified_bases)
-        self.pool = AdapterPool(registry.pull, loader.load, budget or Budget(), backbone.device)
-        swapper = Swapper(registry, loader, self.pool)
+
+        def read_folder(folder: Path) -> Adapter:
+            return compact(loader.load(folder), backbone.device)
+
+        self.pool = AdapterPool(registry.pull, read_folder, budget or Budget(), backbone.device)
+        swapper = Swapper(registry, read_folder, self.pool)
         self.follower = Follower(
             registry, poll_seconds, load=swapper.load, verify=swapper.verify, release=swapper.release
         )
-        self._entrance = Entrance(self.follower, self.pool, backbone.dtype)
+        self._entrance = Entrance(self.follower, self.pool, backbone)
         self._closed = False
         step_tokens = max_step_tokens or STEP_TOKENS.get(backbone.device.type, MOST_STEP_TOKENS)
         self._scheduler = Scheduler(backbone, self.pool, max_step_tokens=step_tokens, max_sequences=max_sequences)

@@ -10,12 +10,12 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import torch
-
+from adapterhub.backbone import Backbone
 from adapterhub.errors import RequestError
 from adapterhub.runtime.adapter import Adapter
 from adapterhub.runtime.blend import Blend, blend
 from adapterhub.runtime.entry import Entry, Wearable
+from adapterhub.runtime.memory import compact
 from adapterhub.runtime.pool import AdapterPool
 from adapterhub.tasks import Row
 from registry import Follower, Version
@@ -55,11 +55,11 @@ class Ticket:
 class Entrance:
     """From names to adapters in host memory. Safe to use from threads."""
 
-    def __init__(self, follower: Follower, pool: AdapterPool, dtype: torch.dtype) -> None:
-        """Follow names by `follower`, and load into `pool` for a backbone of `dtype`."""
+    def __init__(self, follower: Follower, pool: AdapterPool, backbone: Backbone) -> None:
+        """Follow names by `follower`, and load into `pool` for `backbone`."""
         self._follower = follower
         self._pool = pool
-        self._dtype = dtype
+        self._backbone = backbone
 
     def enter(self, requests: Sequence[Request]) -> list[Ticket]:
         """A ticket for each request, with the versions that its names stand for now; the same name, the same version.
@@ -153,7 +153,9 @@ class Entrance:
             return entries[0]
         weights = [weight for _, weight in wanted.parts]
         weighted = list(zip(parts, weights, strict=True))
-        made = self._pool.claim_made(wanted, lambda: blend(wanted.digest, weighted, self._dtype))
+        made = self._pool.claim_made(
+            wanted, lambda: compact(blend(wanted.digest, weighted, self._backbone.dtype), self._backbone.device)
+        )
         stack.callback(self._pool.unclaim, made)
         return made
 

@@ -19,6 +19,7 @@ import torch
 from adapterhub.errors import AdapterError, RequestError
 from adapterhub.runtime.adapter import Adapter
 from adapterhub.runtime.entry import Entry, Wearable
+from adapterhub.runtime.memory import on_device
 from adapterhub.runtime.status import Tier
 from adapterhub.runtime.tiers import Budget, Tiers
 from registry import Version
@@ -44,7 +45,7 @@ class AdapterPool:
 
         Args:
             fetch: brings a version's verified folder to this machine's disk.
-            read: reads and checks a folder into host memory; raises if it does not fit.
+            read: reads and checks a folder into one block of host memory; raises if it does not fit.
             device: where the slots are.
             loaders: how many versions are loaded at a time.
         """
@@ -137,7 +138,7 @@ class AdapterPool:
         with self.changed:
             if entry.slot is None and (slot := self._tiers.open_slot(entry)) is not None:
                 adapter = entry.host.result()
-                if adapter.device == self._device:
+                if adapter.block is None or adapter.block.device == self._device:
                     slot.set_result(adapter)
                 else:
                     self._loaders.submit(self._place, slot, adapter)
@@ -266,7 +267,7 @@ class AdapterPool:
     def _place(self, slot: Future[Adapter], adapter: Adapter) -> None:
         """Copy to the device, in a loader's thread."""
         try:
-            slot.set_result(adapter.on(self._device))
+            slot.set_result(on_device(adapter, self._device))
         except RuntimeError as error:  # out of memory, say: for the rows that wanted it
             slot.set_exception(error)
         with self.changed:

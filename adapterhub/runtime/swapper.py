@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from adapterhub.runtime.adapter import AdapterLoader
+from adapterhub.runtime.adapter import Adapter
 from adapterhub.runtime.pool import AdapterPool
 from registry import Registry, Version
 
@@ -12,8 +13,8 @@ from registry import Registry, Version
 class Swapper:
     """The hooks of the engine's follower. Called by its threads, never by one that computes."""
 
-    def __init__(self, registry: Registry, loader: AdapterLoader, pool: AdapterPool) -> None:
-        self._registry, self._loader, self._pool = registry, loader, pool
+    def __init__(self, registry: Registry, read: Callable[[Path], Adapter], pool: AdapterPool) -> None:
+        self._registry, self._read, self._pool = registry, read, pool
         self._folders: dict[str, Path] = {}
 
     def load(self, version: Version) -> None:
@@ -32,7 +33,7 @@ class Swapper:
             RuntimeError: the device has no memory for it.
         """
         folder = self._folders.pop(version.digest)
-        entry = self._pool.claim_made(version, lambda: self._loader.load(folder))
+        entry = self._pool.claim_made(version, lambda: self._read(folder))
         try:
             self._pool.lease_soon(entry)
             self._pool.unlease(entry)

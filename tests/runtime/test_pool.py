@@ -46,7 +46,7 @@ class Shelf:
         self.loads[str(folder)] += 1
         if str(folder) in self.broken:
             raise AdapterError("it does not fit", "mend it")
-        return SimpleNamespace(name=str(folder), device=CPU, nbytes=lambda: 8)
+        return SimpleNamespace(name=str(folder), block=None, nbytes=lambda: 8)
 
     def pool(self, slots: int = 64, loaders: int = 2, **limits: int) -> AdapterPool:
         return AdapterPool(self.fetch, self.read, Budget(slots=slots, **limits), CPU, loaders)
