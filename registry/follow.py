@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from registry.errors import RevokedVersion
+from registry.errors import RegistryError, RevokedVersion
 from registry.protocol import Registry, Version
 from registry.swap import Swap, SwapStage
 
@@ -202,17 +202,25 @@ class Follower:
         except RevokedVersion as error:
             self._refuse(reference, error)
             raise
+        except RegistryError:
+            self._refuse_if_revoked(reference, old)  # a range of which nothing else is left, say
+            raise
         if isinstance(old, Version) and new.digest != old.digest:
-            try:  # the new version may take long to prepare, or fail: a revoked one must not answer until then
-                self._registry.resolve(str(old))
-            except RevokedVersion as error:
-                self._refuse(reference, error)
+            # The new version may take long to prepare, or fail: a revoked one must not answer until then.
+            self._refuse_if_revoked(reference, old)
         with self._change:
             entry = self._entries.get(reference)
             if isinstance(entry, Version) and entry.digest == new.digest:
                 self._flip(reference, new)  # the same content: at most its status changed
             elif entry is not None:  # else it was unfollowed meanwhile
                 self._wanted[reference] = new
+
+    def _refuse_if_revoked(self, reference: str, old: Version | RevokedVersion | None) -> None:
+        if isinstance(old, Version):
+            try:
+                self._registry.resolve(str(old))
+            except RevokedVersion as error:
+                self._refuse(reference, error)
 
     def _swap(self, reference: str) -> None:
         """Load and verify what is wanted and flip to it, unless something else is wanted by then."""

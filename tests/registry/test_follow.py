@@ -134,6 +134,15 @@ def test_a_revoked_version_is_refused_even_if_its_replacement_fails(released: Lo
     assert follower.version("acme/intent@^1").version == "1.0.0"
 
 
+def test_a_revoked_version_is_refused_when_its_range_has_nothing_else(released: LocalRegistry) -> None:
+    follower = Follower(released)
+    follower.follow("acme/intent@~1.1")
+    released.revoke("acme/intent@1.1.0", "leaks names")
+    follower.refresh()
+    with pytest.raises(RevokedVersion, match="leaks names"):
+        follower.version("acme/intent@~1.1")
+
+
 def test_a_revoked_version_is_refused_while_its_replacement_is_prepared(released: LocalRegistry) -> None:
     during: list[str] = []
 
