@@ -19,7 +19,7 @@ from typing import TypeAlias
 import torch
 from peft import IA3Config, LoraConfig, PeftConfig, PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
@@ -118,8 +118,6 @@ class AdapterLoader:
 
     def load(self, folder: Path) -> Adapter:
         """Read and check one adapter folder that holds a complete ``manifest.json``, in host memory.
-
-        Its tensors may lie in the file, which has to stay as it is: `runtime.memory.compact` copies them.
 
         Raises:
             AdapterError: it does not fit this backbone, or cannot be served.
@@ -259,7 +257,7 @@ def _check_worn(config: Method) -> None:
 
 def _tensors(file: Path) -> dict[str, Tensor]:
     try:
-        tensors = load_file(file)
+        tensors = load(file.read_bytes())  # not load_file: safetensors 0.8 loses some memory at each of its calls
     except (SafetensorError, OSError) as error:
         raise AdapterError(f"{file.name} cannot be read: {error}", "Pull the version again.") from error
     for name, tensor in tensors.items():
