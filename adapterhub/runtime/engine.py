@@ -18,6 +18,7 @@ from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterHubError, RequestError
 from adapterhub.runtime import generate, layers, read
 from adapterhub.runtime.adapter import Adapter, AdapterLoader
+from adapterhub.runtime.batches import open_batch
 from adapterhub.runtime.pool import AdapterPool, Residency
 from adapterhub.runtime.read import EncodedRow
 from adapterhub.tasks import Answer, Encoded, HiddenAnswer, Row, TextAnswer
@@ -76,7 +77,7 @@ class Engine:
             unverified_bases: Hub ids whose adapters may come without a fingerprint.
 
         Raises:
-            BackboneError: the backbone's architecture cannot run packed steps.
+            BackboneError: the backbone's rows can be neither packed nor padded.
         """
         layers.attach(backbone)
         self.backbone = backbone
@@ -119,7 +120,7 @@ class Engine:
     def predict(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer rows of any adapters together, in their order.
 
-        A row without an adapter is answered with its last hidden states (encoder) or with text (decoder).
+        A row without an adapter is answered with its last hidden states (encoder) or with text (any decoder).
 
         Raises:
             RegistryError: a reference does not resolve, or its version is revoked.
@@ -177,7 +178,7 @@ class Engine:
 
     def _speaks(self, adapter: Adapter | None) -> bool:
         """Whether rows of this adapter are answered with text."""
-        return self.backbone.is_decoder if adapter is None else adapter.manifest.head.kind == "causal-lm"
+        return self.backbone.is_decoder if adapter is None else adapter.writes
 
     def _read(self, tickets: Sequence[_Ticket], adapters: Mapping[str, Adapter]) -> Iterator[tuple[int, Answer]]:
         encoded = [self._encode(ticket, adapters.get(ticket.key)) for ticket in tickets]
@@ -224,7 +225,7 @@ class Engine:
             adapter = adapters.get(ticket.key)
             (prompt,) = self._encode(ticket, adapter, room=max_new_tokens)
             rows.append(generate.Continuation(self.backbone, adapter, prompt.input_ids, max_new_tokens))
-        batch = generate.RunningBatch(self.backbone)
+        batch = open_batch(self.backbone)
         for part in _steps(rows, self._max_step_tokens):
             with self._step, torch.inference_mode():
                 batch.join(rows[part])
