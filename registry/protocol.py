@@ -86,6 +86,22 @@ class AuditEntry:
     detail: str
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What changed since a mark: `mark` is where to ask from next.
+
+    Attributes:
+        repositories: those in which anything changed, in lower case; None if that is not known, so any may have.
+    """
+
+    mark: int
+    repositories: frozenset[str] | None
+
+    def touches(self, repository: str) -> bool:
+        """Whether anything may have changed in `repository`."""
+        return self.repositories is None or repository.lower() in self.repositories
+
+
 class Registry(Protocol):
     """Where versions are published and found."""
 
@@ -112,6 +128,9 @@ class Registry(Protocol):
 
     def alias_history(self, repository: str, name: str) -> Sequence[AliasChange]:
         """All moves of an alias, the newest first."""
+
+    def changes(self, since: int | None) -> Changes:
+        """In which repositories something changed since the mark `since`; None asks for a mark to begin from."""
 
     def yank(self, reference: str, reason: str) -> Version:
         """Hide a version from ranges and latest; who pins it exactly still gets it, with a warning."""

@@ -31,6 +31,7 @@ COMMANDS = {
     "show": "catalogue",
     "pull": "catalogue",
     "predict": "predict",
+    "status": "status",
     "yank": "withdraw",
     "revoke": "withdraw",
 }

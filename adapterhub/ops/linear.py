@@ -7,7 +7,7 @@ batch; `StackedDeltas` serves many segments of one shape, as in the steps of a d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +42,13 @@ class LinearDelta:
     def tensors(self) -> list[Tensor]:
         """The tensors that it has."""
         return [part for part in (self.a, self.b, self.gate, self.gain, self.offset) if part is not None]
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> LinearDelta:
+        """The same with each tensor replaced by ``change(tensor)``."""
+        parts = {name: getattr(self, name) for name in ("a", "b", "gate", "gain", "offset")}
+        return LinearDelta(
+            scale=self.scale, **{name: part if part is None else change(part) for name, part in parts.items()}
+        )
 
     @property
     def form(self) -> tuple[object, ...]:

@@ -7,7 +7,9 @@ the version was admitted (``registry.admit``); what needs the backbone is checke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import dataclasses
+import threading
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +36,7 @@ from registry import Manifest
 Method: TypeAlias = LoraConfig | IA3Config | PrefixTuningConfig | PromptTuningConfig | PromptEncoderConfig
 
 WEIGHTS = "adapter_model.safetensors"
+HOST = torch.device("cpu")
 TUNER_KEYS, PROMPT_KEYS = "base_model.model.", "base_model."
 
 
@@ -57,6 +60,7 @@ class Adapter:
         prompt: embeddings ``[n, hidden]`` in front of each row's own, in the backbone's dtype, or None.
         head: its own task head, or None (answers hidden states or text).
         task: encodes rows and decodes outputs, where the head has a task.
+        block: the memory that all its tensors lie in (``runtime.memory``), or None before they are put there.
     """
 
     digest: str
@@ -66,6 +70,18 @@ class Adapter:
     prompt: Tensor | None
     head: Head | None
     task: Task | None
+    block: Tensor | None = None
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Adapter:
+        """The same with each tensor replaced by ``change(tensor)``."""
+        prefix, head = self.prefix, self.head
+        return dataclasses.replace(
+            self,
+            deltas={name: delta.mapped(change) for name, delta in self.deltas.items()},
+            prefix=prefix and Prefix(change(prefix.keys), change(prefix.values)),
+            prompt=None if self.prompt is None else change(self.prompt),
+            head=head and Head(head.shell, {name: change(tensor) for name, tensor in head.tensors.items()}),
+        )
 
     @property
     def virtual_tokens(self) -> int:
@@ -90,8 +106,8 @@ class Adapter:
         return parts + (list(self.head.tensors.values()) if self.head else [])
 
     def nbytes(self) -> int:
-        """Bytes of all its tensors."""
-        return sum(tensor.nbytes for tensor in self.tensors())
+        """Bytes that it takes."""
+        return sum(tensor.nbytes for tensor in self.tensors()) if self.block is None else self.block.nbytes
 
 
 class AdapterLoader:
@@ -103,9 +119,12 @@ class AdapterLoader:
         self._modules = dict(backbone.modules())
         self._unverified = frozenset(unverified_bases)
         self._shells: dict[tuple[str, int], TaskShell] = {}
+        self._building = threading.Lock()
 
     def load(self, folder: Path) -> Adapter:
-        """Read and check one adapter folder that holds a complete ``manifest.json``.
+        """Read and check one adapter folder that holds a complete ``manifest.json``, in host memory.
+
+        Its tensors may lie in the file, which has to stay as it is: `runtime.memory.compact` copies them.
 
         Raises:
             AdapterError: it does not fit this backbone, or cannot be served.
@@ -118,7 +137,7 @@ class AdapterLoader:
         _check_worn(config)
         fitting.check_kind(self._backbone, manifest.head.kind, config)
         shell = self._shell(manifest)
-        tensors = _tensors(folder / WEIGHTS, self._backbone.device)
+        tensors = _tensors(folder / WEIGHTS)
         body, head_tensors = _split(tensors, PROMPT_KEYS if config.is_prompt_learning else TUNER_KEYS, shell)
         deltas: dict[str, LinearDelta] = {}
         prefix = prompt = None
@@ -185,9 +204,10 @@ class AdapterLoader:
         if kind not in TASK_CLASSES:
             raise AdapterError(f"head.kind {kind} is not served yet", "Served: " + ", ".join(TASK_CLASSES))
         key = (kind, labels)
-        if key not in self._shells:
-            self._shells[key] = TaskShell(kind, self._backbone.config, labels)
-        return self._shells[key]
+        with self._building:
+            if key not in self._shells:
+                self._shells[key] = TaskShell(kind, self._backbone.config, labels)
+            return self._shells[key]
 
     def _head(self, shell: TaskShell, saved: Mapping[str, Tensor]) -> Head:
         if shell.reads_pooler and self._backbone.pooler is None:
@@ -197,7 +217,7 @@ class AdapterLoader:
             )
         dtype = self._backbone.dtype
         filled = fill(shell, saved, self._backbone.checkpoint_tensor)
-        return Head(shell, {name: tensor.to(dtype) for name, tensor in filled.items()})
+        return Head(shell, {name: tensor.to(HOST, dtype) for name, tensor in filled.items()})
 
     def _check_room(self, adapter: Adapter) -> None:
         if adapter.virtual_tokens >= self._backbone.max_positions:
@@ -231,9 +251,9 @@ def _check_worn(config: Method) -> None:
         )
 
 
-def _tensors(file: Path, device: torch.device) -> dict[str, Tensor]:
+def _tensors(file: Path) -> dict[str, Tensor]:
     try:
-        tensors = load_file(file, device=str(device))
+        tensors = load_file(file)
     except (SafetensorError, OSError) as error:
         raise AdapterError(f"{file.name} cannot be read: {error}", "Pull the version again.") from error
     for name, tensor in tensors.items():

@@ -1,60 +1,50 @@
 """The engine: requests that name adapters in, answers that name the exact versions out.
 
-A request takes its version on entry, from the followed map, and finishes on it. Then one packed step reads all rows of
-all adapters together, and each row goes through its own head and its own task's decoding.
+A request takes its versions on entry, from the followed map, and finishes on them. Each row is encoded by its adapter's
+task as soon as that adapter is in host memory, computed in the next step beside the rows of all other callers, and
+decoded by its task again.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby, islice
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
 
-import torch
+from torch import Tensor
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterHubError, RequestError
 from adapterhub.runtime import generate, layers, read
 from adapterhub.runtime.adapter import Adapter, AdapterLoader
-from adapterhub.runtime.batches import open_batch
-from adapterhub.runtime.pool import AdapterPool, Residency
-from adapterhub.runtime.read import EncodedRow
-from adapterhub.tasks import Answer, Encoded, HiddenAnswer, Row, TextAnswer
+from adapterhub.runtime.blend import Blend
+from adapterhub.runtime.entrance import Entrance, Request, Ticket
+from adapterhub.runtime.job import Job, Reading, Writing
+from adapterhub.runtime.memory import compact
+from adapterhub.runtime.pool import AdapterPool, closed
+from adapterhub.runtime.record import check_name
+from adapterhub.runtime.recorder import Recorder
+from adapterhub.runtime.scheduler import Scheduler
+from adapterhub.runtime.status import Residency, Status
+from adapterhub.runtime.swapper import Swapper
+from adapterhub.runtime.tiers import Budget
+from adapterhub.tasks import Answer, Encoded, HiddenAnswer, TextAnswer
 from registry import Follower, Registry, Version
 
-Request = tuple[str | None, Row]
-"""``(reference, row)``: ``owner/name@selector``, or None for the bare backbone."""
+__all__ = ["Budget", "Engine", "Request"]
 
 MAX_NEW_TOKENS = 64  # of a row that `predict` answers with text
-
-
-@dataclass(frozen=True)
-class Status:
-    """What an operator sees: which version each followed reference stands for, and what is resident."""
-
-    following: Mapping[str, Version]
-    resident: Sequence[Residency]
-
-
-@dataclass(frozen=True)
-class _Ticket:
-    """A request on its way: its place in the answer, and the version that it took on entry."""
-
-    index: int
-    version: Version | None
-    row: Row
-
-    @property
-    def key(self) -> str:
-        return self.version.digest if self.version else ""
+STEP_TOKENS = MappingProxyType({"cpu": 2048})  # a CPU computes no faster with more, and others wait longer
+MOST_STEP_TOKENS = 8192  # elsewhere
 
 
 class Engine:
     """Answers batches that mix adapters, methods, tasks and heads on one resident backbone. Safe to call from threads.
 
-    Use it as a context manager, or `close` it: it polls the registry in a thread of its own.
+    Use it as a context manager, or `close` it: it computes, loads and polls the registry in threads of its own.
     """
 
     def __init__(
@@ -62,33 +52,49 @@ class Engine:
         backbone: Backbone,
         registry: Registry,
         *,
-        slots: int = 64,
-        max_step_tokens: int = 8192,
+        budget: Budget | None = None,
+        max_step_tokens: int | None = None,
+        max_sequences: int = 64,
         poll_seconds: float = 2.0,
         unverified_bases: Sequence[str] = (),
+        name: str | None = None,
     ) -> None:
         """Serve `backbone`.
 
         Args:
             registry: where references are resolved and versions pulled from.
-            slots: adapters on the device at most.
-            max_step_tokens: tokens of one pass; longer batches take several.
-            poll_seconds: how often followed references are resolved anew.
+            budget: adapters and bytes that are kept on the device and in host memory.
+            max_step_tokens: tokens that one pass reads; longer batches take several. None chooses by device.
+            max_sequences: prompts that are continued at a time.
+            poll_seconds: how often the registry is asked what changed.
             unverified_bases: Hub ids whose adapters may come without a fingerprint.
+            name: what its record is kept under (``adapterhub status`` shows it); the next engine of that name begins
+                with what this one follows and has in memory. None keeps none.
 
         Raises:
             BackboneError: the backbone's rows can be neither packed nor padded.
+            RequestError: `name` cannot be one.
         """
+        if name is not None:
+            check_name(name)
         layers.attach(backbone)
         self.backbone = backbone
-        self._registry = registry
-        self._loader = AdapterLoader(backbone, unverified_bases=unverified_bases)
-        self._max_step_tokens = max_step_tokens
+        loader = AdapterLoader(backbone, unverified_bases=unverified_bases)
+
+        def read_folder(folder: Path) -> Adapter:
+            return compact(loader.load(folder), backbone.device)
+
+        self.pool = AdapterPool(registry.pull, read_folder, budget or Budget(), backbone.device)
+        swapper = Swapper(registry, read_folder, self.pool)
+        self.follower = Follower(
+            registry, poll_seconds, load=swapper.load, verify=swapper.verify, release=swapper.release
+        )
+        self._entrance = Entrance(self.follower, self.pool, backbone)
         self._closed = False
-        self._step = threading.Lock()  # one pass at a time: two would only share the same cores
-        self.pool = AdapterPool(slots, self._load)
-        self.follower = Follower(registry, interval=poll_seconds, prepare=self.pool.load)
+        step_tokens = max_step_tokens or STEP_TOKENS.get(backbone.device.type, MOST_STEP_TOKENS)
+        self._scheduler = Scheduler(backbone, self.pool, max_step_tokens=step_tokens, max_sequences=max_sequences)
         self.follower.start()
+        self._recorder = Recorder(name, self) if name is not None else None
 
     def __enter__(self) -> Engine:
         return self
@@ -98,44 +104,70 @@ class Engine:
 
     def close(self) -> None:
         """Stop following, and answer no more: what is not followed could be revoked unnoticed."""
+        if self._closed:
+            return
         self._closed = True
+        if self._recorder is not None:
+            self._recorder.stop()
         self.follower.stop()
+        self._scheduler.close()
+        self.pool.close()
 
     def follow(self, reference: str) -> Version:
-        """Resolve `reference`, make its version resident, and keep following it."""
+        """Resolve `reference`, bring its version into memory, and keep following it.
+
+        Raises:
+            RegistryError: it does not resolve, or cannot be pulled.
+            AdapterError: its version does not fit this backbone.
+        """
         version = self.follower.follow(reference)
         self.pool.load(version)
         return version
 
     def unload(self, reference: str) -> None:
-        """Stop following `reference`; its version's slot is free once nothing else uses it."""
+        """Stop following `reference`; the memory of its version is free once nothing else uses it."""
         version = self.follower.unfollow(reference)
         if version and version.digest not in {other.digest for other in self.follower.versions().values()}:
             self.pool.discard(version.digest)
 
+    def pin(self, reference: str, pinned: bool = True) -> Version:
+        """Follow `reference` and let its present version give way to no other one; or, again, let it.
+
+        Raises:
+            RequestError: too much is pinned already.
+            RegistryError, AdapterError: as for `follow`.
+        """
+        version = self.follow(reference)
+        self.pool.pin(version.digest, pinned)
+        return version
+
+    def refresh(self) -> None:
+        """Ask the registry now what changed, and swap; what failed is in `status`. For a webhook to call."""
+        self.follower.refresh()
+
     def status(self) -> Status:
-        """Followed references and resident versions, as they are now."""
-        return Status(self.follower.versions(), self.pool.residency())
+        """What is followed, resident, waiting and running, as it is now."""
+        return Status(
+            following=self.follower.versions(),
+            swaps=self.follower.swaps(),
+            resident=[Residency.of(entry) for entry in self.pool.entries()],
+            tiers=self.pool.tiers(),
+            waiting=self._scheduler.waiting,
+            writing=self._scheduler.writing,
+        )
 
     def predict(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer rows of any adapters together, in their order.
 
-        A row without an adapter is answered with its last hidden states (encoder) or with text (any decoder).
+        A request is ``(reference, row)``; the reference may be a mapping of references to weights, whose adapters the
+        row then wears together, or None: then it is answered with its last hidden states (encoder) or text (decoder).
 
         Raises:
             RegistryError: a reference does not resolve, or its version is revoked.
             AdapterError: a version does not fit this backbone.
             RequestError: a row cannot be answered; the message says which.
         """
-        answers: dict[int, Answer] = {}
-        for tickets, adapters in self._entered(requests):
-            texts: list[_Ticket] = []
-            reads: list[_Ticket] = []
-            for ticket in tickets:
-                (texts if self._speaks(adapters.get(ticket.key)) else reads).append(ticket)
-            answers.update(self._read(reads, adapters))
-            answers.update(self._generate(texts, adapters, MAX_NEW_TOKENS))
-        return [answers[index] for index in range(len(requests))]
+        return self._answered(requests, lambda ticket: self._job(ticket, MAX_NEW_TOKENS))
 
     def generate(self, requests: Sequence[Request], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[TextAnswer]:
         """Continue prompts greedily, rows of different adapters together; a row is a string or holds ``messages``.
@@ -144,60 +176,48 @@ class Engine:
             RequestError: the backbone is an encoder, or an adapter has another head than the language model's.
             RegistryError, AdapterError: as for `predict`.
         """
-        answers: dict[int, TextAnswer] = {}
-        for tickets, adapters in self._entered(requests):
-            for ticket in tickets:
-                if not self._speaks(adapters.get(ticket.key)):
-                    raise RequestError(
-                        f"row {ticket.index}: {ticket.version or 'the bare encoder'} does not answer with text",
-                        "Use predict.",
-                    )
-            answers.update(self._generate(tickets, adapters, max_new_tokens))
-        return [answers[index] for index in range(len(requests))]
 
-    def _load(self, version: Version) -> Adapter:
-        return self._loader.load(self._registry.pull(version))
+        def job(ticket: Ticket) -> tuple[Job, list[Encoded]]:
+            if not self._speaks(ticket.adapter):
+                raise RequestError(
+                    f"row {ticket.index}: {ticket.wanted or 'the bare encoder'} does not answer with text",
+                    "Use predict.",
+                )
+            return self._job(ticket, max_new_tokens)
 
-    def _entered(self, requests: Sequence[Request]) -> Iterator[tuple[list[_Ticket], Mapping[str, Adapter]]]:
-        """Requests with their versions, sorted by version, in parts whose adapters fit the pool together."""
+        return cast("list[TextAnswer]", self._answered(requests, job))
+
+    def _answered(
+        self, requests: Sequence[Request], make: Callable[[Ticket], tuple[Job, list[Encoded]]]
+    ) -> list[Answer]:
         if self._closed:
-            raise RequestError("the engine is closed", "Open another one.")
-        known = {
-            reference: self.follower.follow(reference) for reference in {ref for ref, _ in requests if ref is not None}
-        }
-        tickets = [
-            _Ticket(index, None if reference is None else known[reference], row)
-            for index, (reference, row) in enumerate(requests)
-        ]
-        groups = [list(group) for _, group in groupby(sorted(tickets, key=lambda t: t.key), key=lambda t: t.key)]
-        for first in range(0, len(groups), self.pool.capacity):
-            part = [ticket for group in groups[first : first + self.pool.capacity] for ticket in group]
-            versions = {ticket.version.digest: ticket.version for ticket in part if ticket.version}
-            with self.pool.lease(versions.values()) as adapters:
-                yield part, adapters
+            raise closed()
+        answers: dict[int, Answer] = {}
+        for tickets in self._entrance.parts(self._entrance.enter(requests)):
+            running: list[tuple[Ticket, Job, list[Encoded]]] = []
+            with self._entrance.loading(tickets) as loaded, _withdrawn(running):
+                for ticket in loaded:
+                    job, inputs = make(ticket)
+                    self._scheduler.put(job)
+                    running.append((ticket, job, inputs))
+                for ticket, job, inputs in running:
+                    answers[ticket.index] = self._answer(ticket, job.done.result(), inputs)
+        return [answers[index] for index in range(len(requests))]
 
     def _speaks(self, adapter: Adapter | None) -> bool:
         """Whether rows of this adapter are answered with text."""
         return self.backbone.is_decoder if adapter is None else adapter.writes
 
-    def _read(self, tickets: Sequence[_Ticket], adapters: Mapping[str, Adapter]) -> Iterator[tuple[int, Answer]]:
-        encoded = [self._encode(ticket, adapters.get(ticket.key)) for ticket in tickets]
-        rows = [
-            EncodedRow(adapters.get(ticket.key), one)
-            for ticket, inputs in zip(tickets, encoded, strict=True)
-            for one in inputs
-        ]
-        outputs: list[torch.Tensor] = []
-        for part in _steps(rows, self._max_step_tokens):
-            with self._step, torch.inference_mode():
-                hidden = read.last_hidden_states(self.backbone, rows[part])
-                outputs += [self._output(row, states) for row, states in zip(rows[part], hidden, strict=True)]
-        made = iter(outputs)
-        for ticket, inputs in zip(tickets, encoded, strict=True):
-            yield ticket.index, _answer(ticket, adapters.get(ticket.key), inputs, list(islice(made, len(inputs))))
+    def _job(self, ticket: Ticket, max_new_tokens: int) -> tuple[Job, list[Encoded]]:
+        if self._speaks(ticket.adapter):
+            inputs = self._encode(ticket, room=max_new_tokens)
+            return Writing(ticket.entry, inputs, max_new_tokens), inputs
+        inputs = self._encode(ticket)
+        return Reading(ticket.entry, inputs), inputs
 
-    def _encode(self, ticket: _Ticket, adapter: Adapter | None, room: int = 0) -> list[Encoded]:
+    def _encode(self, ticket: Ticket, room: int = 0) -> list[Encoded]:
         """The row as the model reads it, in parts that each fit the positions with `room` more tokens to come."""
+        adapter = ticket.adapter
         try:
             with self.backbone.tokenizing:
                 if adapter is not None and adapter.task is not None:
@@ -211,48 +231,24 @@ class Engine:
             raise RequestError(f"row {ticket.index}: {error.message}", error.hint) from error
         return encoded
 
-    def _output(self, row: EncodedRow, hidden: torch.Tensor) -> torch.Tensor:
-        head = row.adapter.head if row.adapter else None
-        if head is None:
-            return hidden[row.prompt_length :].clone()  # not the whole step
-        return read.head_logits(self.backbone, row, head, hidden)
-
-    def _generate(
-        self, tickets: Sequence[_Ticket], adapters: Mapping[str, Adapter], max_new_tokens: int
-    ) -> Iterator[tuple[int, TextAnswer]]:
-        rows = []
-        for ticket in tickets:
-            adapter = adapters.get(ticket.key)
-            (prompt,) = self._encode(ticket, adapter, room=max_new_tokens)
-            rows.append(generate.Continuation(self.backbone, adapter, prompt.input_ids, max_new_tokens))
-        batch = open_batch(self.backbone)
-        for part in _steps(rows, self._max_step_tokens):
-            with self._step, torch.inference_mode():
-                batch.join(rows[part])
-        while batch.running:
-            with self._step, torch.inference_mode():
-                batch.step()
-        for ticket, row in zip(tickets, rows, strict=True):
-            text = self.backbone.tokenizer.decode(row.tokens, skip_special_tokens=True)
-            yield ticket.index, TextAnswer(version=ticket.version, text=text, token_ids=tuple(row.tokens))
+    def _answer(self, ticket: Ticket, outputs: list[Tensor] | list[int], inputs: list[Encoded]) -> Answer:
+        adapter, version = ticket.adapter, ticket.version
+        blend = ticket.wanted.parts if isinstance(ticket.wanted, Blend) else ()
+        if self._speaks(adapter):
+            tokens = cast("list[int]", outputs)
+            text = self.backbone.tokenizer.decode(tokens, skip_special_tokens=True)
+            return TextAnswer(version=version, blend=blend, text=text, token_ids=tuple(tokens))
+        states = cast("list[Tensor]", outputs)
+        if adapter is None or adapter.task is None:
+            return HiddenAnswer(version=version, blend=blend, last_hidden_state=states[0])
+        return dataclasses.replace(adapter.task.decode([states], [inputs])[0], version=version, blend=blend)
 
 
-def _answer(
-    ticket: _Ticket, adapter: Adapter | None, inputs: Sequence[Encoded], outputs: Sequence[torch.Tensor]
-) -> Answer:
-    if adapter is None or adapter.task is None:
-        return HiddenAnswer(version=ticket.version, last_hidden_state=outputs[0])
-    answer = adapter.task.decode([outputs], [inputs])[0]
-    return dataclasses.replace(answer, version=ticket.version)
-
-
-def _steps(rows: Sequence[EncodedRow | generate.Continuation], max_tokens: int) -> Iterator[slice]:
-    """Runs of rows with at most `max_tokens` tokens together, and at least one row."""
-    start = total = 0
-    for index, row in enumerate(rows):
-        if index > start and total + row.tokens_to_feed > max_tokens:
-            yield slice(start, index)
-            start, total = index, 0
-        total += row.tokens_to_feed
-    if start < len(rows):
-        yield slice(start, len(rows))
+@contextmanager
+def _withdrawn(running: Sequence[tuple[Ticket, Job, list[Encoded]]]) -> Iterator[None]:
+    """Let no step begin what nobody waits for any more, because one of the rows failed or the caller was stopped."""
+    try:
+        yield
+    finally:
+        for _, job, _ in running:
+            job.withdrawn = True

@@ -87,7 +87,14 @@ class RunningBatch:
         """Read new sequences and choose their first tokens; rows that wear the same adapter should be neighbours."""
         rows = [row for row in rows if not row.finished]
         if rows:
-            self._take(rows, self._prefill(rows))
+            try:
+                logits = self._prefill(rows)
+            except BaseException:
+                for row in rows:
+                    row.finished = True
+                self._compose([*self.running, *rows])  # without them: their lanes are free again
+                raise
+            self._take(rows, logits)
             self._compose([*self.running, *rows])
 
     def step(self) -> None:

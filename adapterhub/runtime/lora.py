@@ -62,11 +62,12 @@ def _delta(config: LoraConfig, name: str, parts: Parts, module: nn.Module) -> Li
     if config.lora_bias and not embedding:
         offset = scale * parts[BIAS]
     if config.use_dora:
-        wide = torch.promote_types(weight.dtype, a.dtype)
-        norm = torch.linalg.vector_norm(weight.to(wide) + scale * (b.to(wide) @ a.to(wide)), dim=1)
+        wide, there = torch.promote_types(weight.dtype, a.dtype), weight.device
+        product = b.to(there, wide) @ a.to(there, wide)
+        norm = torch.linalg.vector_norm(weight.to(wide) + scale * product, dim=1).to(a.device)
         gain = (parts[MAGNITUDE].to(wide) / norm).to(weight.dtype)
         bias: Tensor | None = getattr(module, "bias", None)
-        offset = None if bias is None else (1 - gain) * bias
+        offset = None if bias is None else (1 - gain) * bias.to(a.device)
     return LinearDelta(
         a=a.contiguous().T,  # a view: `x @ a` of so few columns takes half the time than with `a` itself contiguous
         b=b.T.contiguous(),

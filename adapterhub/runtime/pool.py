@@ -1,156 +1,283 @@
-"""Which adapters are on the device: a fixed number of slots, keyed by digest and never by name.
+"""Which versions are in memory: host memory first, then a slot on the device; both bounded, both by digest.
 
-A slot is filled while nobody can see it, then named; it is freed only when no request leases it. So a request finishes
-on the very tensors it started with, whatever is published, swapped, unloaded or revoked meanwhile.
+The tiers are registry → disk (the registry's verified folders) → host → device. Where the device computes in host
+memory, taking a slot copies nothing. A version is loaded once however many ask, in threads of the pool's own, never in
+one that computes.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from pathlib import Path
 
-from adapterhub.errors import RequestError
+import torch
+
+from adapterhub.errors import AdapterError, RequestError
 from adapterhub.runtime.adapter import Adapter
+from adapterhub.runtime.entry import Entry, Wearable
+from adapterhub.runtime.memory import on_device
+from adapterhub.runtime.status import Tier
+from adapterhub.runtime.tiers import Budget, Tiers
 from registry import Version
 
 
-@dataclass
-class Slot:
-    """A place for one version: being filled until `content` is done, free to be reused at no leases."""
-
-    version: Version
-    content: Future[Adapter] = field(default_factory=Future)
-    leases: int = 0
-    doomed: bool = False
-    loaded_in: float = 0.0
-
-
-@dataclass(frozen=True)
-class Residency:
-    """One resident version as an operator sees it: tensor bytes, requests in flight, seconds that loading took."""
-
-    version: Version
-    nbytes: int
-    leases: int
-    loaded_in: float
-
-
 class AdapterPool:
-    """Slots for adapters, the least recently used given up first."""
+    """The adapters that are in memory. Safe to use from threads.
 
-    def __init__(self, slots: int, load: Callable[[Version], Adapter]) -> None:
-        """Hold at most `slots` adapters; `load` fetches and checks one, and raises if it does not fit."""
-        if slots < 1:
-            raise ValueError(f"a pool of {slots} slots holds nothing; give it 1 or more")
-        self.capacity = slots
-        self._load = load
-        self._slots: OrderedDict[str, Slot] = OrderedDict()
-        self._changed = threading.Condition()
+    Attributes:
+        budget: what it may hold.
+        changed: notified when a slot was filled or freed; guards everything here.
+    """
 
-    @contextmanager
-    def lease(self, versions: Collection[Version]) -> Iterator[Mapping[str, Adapter]]:
-        """The adapters of `versions` by digest, none of which leaves its slot meanwhile.
+    def __init__(
+        self,
+        fetch: Callable[[Version], Path],
+        read: Callable[[Path], Adapter],
+        budget: Budget,
+        device: torch.device,
+        loaders: int = 2,
+    ) -> None:
+        """Hold nothing yet.
 
-        All are claimed at once or none, so two callers never wait for each other. A version is loaded by one caller
-        however many ask for it.
+        Args:
+            fetch: brings a version's verified folder to this machine's disk.
+            read: reads and checks a folder into one block of host memory; raises if it does not fit.
+            device: where the slots are.
+            loaders: how many versions are loaded at a time.
+        """
+        self.budget = budget
+        self.changed = threading.Condition()
+        self._fetch, self._read, self._device = fetch, read, device
+        self._loaders = ThreadPoolExecutor(loaders, thread_name_prefix="adapter-loader")
+        self._tiers = Tiers(budget)
+        self._closed = False
+
+    def claim(self, version: Version) -> Entry:
+        """Count on `version` from now on, beginning to load it if it is not here; pair it with `unclaim`.
+
+        Its ``host`` gives the adapter, or raises what the registry or the check against the backbone raised.
 
         Raises:
-            RequestError: more versions than there are slots.
-            AdapterError, RegistryError: one could not be fetched or does not fit; nothing is left behind.
+            RequestError: the pool was closed.
         """
-        wanted = {version.digest: version for version in versions}
-        if len(wanted) > self.capacity:
-            raise RequestError(
-                f"{len(wanted)} adapters are asked for at once, the pool has {self.capacity} slots",
-                "Give the Engine more slots, or ask in smaller batches.",
-            )
-        claimed, fresh = self._claim(wanted)
+        with self.changed:
+            entry, fresh = self._claimed(version)
+            if fresh:
+                self._loaders.submit(self._load, entry, version)
+            return entry
+
+    def claim_made(self, version: Wearable, make: Callable[[], Adapter]) -> Entry:
+        """As `claim`, but made here and now by `make` if it is not in memory.
+
+        Raises: what `make` raises.
+        """
+        with self.changed:
+            entry, fresh = self._claimed(version)
         try:
-            self._fill_all([claimed[digest] for digest in fresh])
-            yield {digest: slot.content.result() for digest, slot in claimed.items()}
-        finally:
-            self._release(claimed.values())
+            if fresh:
+                self._settle(entry, make)
+            entry.host.result()
+        except BaseException:
+            self.unclaim(entry)
+            raise
+        return entry
+
+    def unclaim(self, entry: Entry) -> None:
+        """Count on it no more."""
+        with self.changed:
+            entry.claims -= 1
+            self._drop_if_doomed(entry)
 
     def load(self, version: Version) -> None:
-        """Make `version` resident without using it yet."""
-        with self.lease([version]):
-            pass
+        """Bring `version` into host memory, and wait for it.
+
+        Raises: as `claim`.
+        """
+        entry = self.claim(version)
+        try:
+            entry.host.result()
+        finally:
+            self.unclaim(entry)
+
+    @contextmanager
+    def wearing(self, version: Version) -> Iterator[Adapter]:
+        """The adapter of `version` in its slot, for steps that are run by hand; waits for a slot.
+
+        Raises: as `claim` and `lease`.
+        """
+        entry = self.claim(version)
+        try:
+            entry.host.result()
+            adapter = self.lease_soon(entry)
+            try:
+                yield adapter
+            finally:
+                self.unlease(entry)
+        finally:
+            self.unclaim(entry)
+
+    def lease_soon(self, entry: Entry) -> Adapter:
+        """As `lease`, but waits for a slot, and for what fills it."""
+        with self.changed:
+            while (adapter := self.lease(entry)) is None:
+                self.changed.wait()
+            return adapter
+
+    def lease(self, entry: Entry) -> Adapter | None:
+        """The adapter of a loaded `entry` in its slot, which is kept until `unlease`; None if it has none yet.
+
+        Never waits: a slot that has to be filled by copying is filled by a loader, and `changed` tells when.
+
+        Raises:
+            RuntimeError: the device has no memory for it.
+        """
+        with self.changed:
+            if entry.slot is None and (slot := self._tiers.open_slot(entry)) is not None:
+                adapter = entry.host.result()
+                if adapter.block is None or adapter.block.device == self._device:
+                    slot.set_result(adapter)
+                else:
+                    self._loaders.submit(self._place, slot, adapter)
+            if entry.slot is None or not entry.placed:
+                return None
+            filled = entry.slot
+            if filled.exception() is not None:
+                self._tiers.close_slot(entry)  # the next try is a new one
+            placed = filled.result()
+            self._tiers.use_slot(entry)
+            entry.leases += 1
+            return placed
+
+    def unlease(self, entry: Entry) -> None:
+        """Let its slot go as far as this lease is concerned."""
+        with self.changed:
+            entry.leases -= 1
+            self._drop_if_doomed(entry)
+            self.changed.notify_all()
+
+    def pin(self, digest: str, pinned: bool = True) -> None:
+        """Let the version of `digest` give way to no other one, or again; nothing happens if it is not here.
+
+        Raises:
+            RequestError: every slot but one is pinned already, so no other version could be served.
+        """
+        with self.changed:
+            entry = self._tiers.find(digest)
+            if entry is None:
+                return
+            held = sum(1 for other in self._tiers.entries() if other.pinned and other is not entry)
+            if pinned and held + 1 >= self.budget.slots:
+                raise RequestError(
+                    f"{held} of {self.budget.slots} slots are pinned, and one must stay free for everything else",
+                    "Unpin another version, or give the Engine more slots.",
+                )
+            entry.pinned = pinned
 
     def discard(self, digest: str) -> None:
-        """Free the slot of `digest`: now if no request leases it, else as soon as the last one is done."""
-        with self._changed:
-            slot = self._slots.get(digest)
-            if slot is not None:
-                slot.doomed = True
-                self._drop_doomed()
+        """Give the version of `digest` up: now if nobody counts on it, else as soon as the last one is done."""
+        with self.changed:
+            entry = self._tiers.find(digest)
+            if entry is not None:
+                entry.doomed, entry.pinned = True, False
+                self._drop_if_doomed(entry)
+                self.changed.notify_all()
 
-    def residency(self) -> list[Residency]:
-        """What is resident, the least recently used first."""
-        with self._changed:
-            ready = [slot for slot in self._slots.values() if slot.content.done() and not slot.content.exception()]
-            return [Residency(s.version, s.content.result().nbytes(), s.leases, s.loaded_in) for s in ready]
+    def vacate(self, digest: str) -> bool:
+        """Give back the slot of `digest` if no request counts on it; whether it has none now.
 
-    def _claim(self, wanted: Mapping[str, Version]) -> tuple[dict[str, Slot], list[str]]:
-        """A leased slot for each version, and the digests whose slots the caller has to fill."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._has_room(wanted))
-            fresh = [digest for digest in wanted if digest not in self._slots]
-            for digest in wanted.keys() - fresh:
-                self._slots.move_to_end(digest)
-                self._slots[digest].leases += 1
-            for digest in fresh:
-                self._make_room()
-                self._slots[digest] = Slot(wanted[digest], leases=1)
-            return {digest: self._slots[digest] for digest in wanted}, fresh
+        Its host memory is the first to be given up from now on; until then, going back to it reads nothing.
+        """
+        with self.changed:
+            entry = self._tiers.find(digest)
+            if entry is None or not entry.idle or not entry.host.done():
+                return entry is None
+            self._tiers.retire(entry)
+            self.changed.notify_all()
+            return True
 
-    def _has_room(self, wanted: Mapping[str, Version]) -> bool:
-        if any(digest in self._slots and self._slots[digest].doomed for digest in wanted):
-            return False  # it is on its way out; wait for it to be gone, then load afresh
-        busy_with_others = sum(1 for digest, slot in self._slots.items() if slot.leases and digest not in wanted)
-        return busy_with_others + len(wanted) <= self.capacity
+    def entries(self) -> list[Entry]:
+        """What is in memory or on its way there, the least recently asked for first."""
+        with self.changed:
+            return self._tiers.entries()
 
-    def _make_room(self) -> None:
-        if len(self._slots) >= self.capacity:
-            idle = next(digest for digest, slot in self._slots.items() if not slot.leases)
-            del self._slots[idle]
+    def tiers(self) -> dict[str, Tier]:
+        """How full host memory and the device are."""
+        with self.changed:
+            return self._tiers.usage()
 
-    def _fill_all(self, slots: Sequence[Slot]) -> None:
-        """Fill claimed slots; if this thread is interrupted, whoever else waits for one of them is told so."""
-        try:
-            for slot in slots:
-                self._fill(slot)
-        finally:
-            for slot in slots:
-                if not slot.content.done():
-                    slot.doomed = True
-                    slot.content.set_exception(RequestError("the load was interrupted", "Ask again."))
+    def close(self) -> None:
+        """Begin no further loads, and wait for those that are running; who waits for one that was not begun is told."""
+        with self.changed:
+            self._closed = True
+        self._loaders.shutdown(cancel_futures=True)
+        for entry in self.entries():
+            if not entry.host.done():
+                entry.host.set_exception(closed())
 
-    def _fill(self, slot: Slot) -> None:
-        """Load into a claimed slot; a failure goes to all who wait for it, and the slot with their last lease."""
+    def _claimed(self, version: Wearable) -> tuple[Entry, bool]:
+        if self._closed:
+            raise closed()
+        entry, fresh = self._tiers.ask(version)
+        entry.doomed = False  # the digest says that what is here is what is asked for
+        entry.claims += 1
+        return entry, fresh
+
+    def _load(self, entry: Entry, version: Version) -> None:
+        """Fetch, read and check, in a loader's thread."""
+
+        def load() -> Adapter:
+            folder = self._fetch(version)
+            entry.reading = True
+            return self._read(folder)
+
+        self._settle(entry, load)
+
+    def _settle(self, entry: Entry, load: Callable[[], Adapter]) -> None:
+        """Fill the entry's place in host memory; a failure goes to all who count on it, and the next one tries anew."""
         started = time.perf_counter()
         try:
-            adapter = self._load(slot.version)
+            adapter = load()
+            self._check_size(entry, adapter)
         except BaseException as error:
-            slot.doomed = True
-            slot.content.set_exception(error)
+            with self.changed:
+                self._tiers.forget(entry)
+            entry.host.set_exception(error)
             if not isinstance(error, Exception):
                 raise  # an interrupt belongs to this thread
-        else:
-            slot.loaded_in = time.perf_counter() - started
-            slot.content.set_result(adapter)
+            return
+        with self.changed:
+            entry.arrived(adapter, time.perf_counter() - started)
+            entry.host.set_result(adapter)
+            self._tiers.arrived(entry)
+            self._drop_if_doomed(entry)
 
-    def _release(self, slots: Collection[Slot]) -> None:
-        with self._changed:
-            for slot in slots:
-                slot.leases -= 1
-            self._drop_doomed()
+    def _check_size(self, entry: Entry, adapter: Adapter) -> None:
+        limits = {"host": self.budget.host_bytes, "device": self.budget.device_bytes}
+        for tier, limit in limits.items():
+            if limit is not None and adapter.nbytes() > limit:
+                raise AdapterError(
+                    f"{entry.version} has {adapter.nbytes()} bytes of tensors, and the whole {tier} budget is {limit}",
+                    f"Give the Engine a larger {tier} budget.",
+                )
 
-    def _drop_doomed(self) -> None:
-        for digest in [digest for digest, slot in self._slots.items() if slot.doomed and not slot.leases]:
-            del self._slots[digest]
-        self._changed.notify_all()
+    def _place(self, slot: Future[Adapter], adapter: Adapter) -> None:
+        """Copy to the device, in a loader's thread."""
+        try:
+            slot.set_result(on_device(adapter, self._device))
+        except RuntimeError as error:  # out of memory, say: for the rows that wanted it
+            slot.set_exception(error)
+        with self.changed:
+            self.changed.notify_all()
+
+    def _drop_if_doomed(self, entry: Entry) -> None:
+        if entry.doomed and entry.idle and entry.host.done():
+            self._tiers.forget(entry)
+
+
+def closed() -> RequestError:
+    """What whoever asks a closed engine is told."""
+    return RequestError("the engine is closed", "Open another one.")

@@ -74,6 +74,16 @@ class EncodedRow:
         return RowSpan(start, start + self.tokens_to_feed, self.key_values or prefix)
 
 
+def outputs(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[Tensor]:
+    """What each row's own head makes of it, ``[labels]`` or ``[T, labels]``; without one its last hidden states."""
+    return [
+        head_logits(backbone, row, row.adapter.head, hidden)
+        if row.adapter is not None and row.adapter.head is not None
+        else hidden[row.prompt_length :].clone()  # not the whole step
+        for row, hidden in zip(rows, last_hidden_states(backbone, rows), strict=True)
+    ]
+
+
 def last_hidden_states(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[Tensor]:
     """The backbone's last hidden states of each row, ``[T, hidden]``, prompts included; of an encoder-decoder, those
     of its decoder over the row.

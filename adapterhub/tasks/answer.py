@@ -14,9 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What one row was answered with. `version` is the exact version that made it, None for the bare backbone."""
+    """What one row was answered with.
+
+    Attributes:
+        version: the exact version that made it, None for the bare backbone.
+        blend: where the row wore several adapters, all versions with their weights; `version` is the first of them.
+        truncated: whether the end of the row was cut off.
+    """
 
     version: Version | None = None
+    blend: tuple[tuple[Version, float], ...] = ()
     truncated: bool = False
 
 

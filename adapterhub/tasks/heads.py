@@ -106,7 +106,9 @@ class TaskShell:
     def __init__(self, kind: str, config: Any, labels: int) -> None:
         sized = copy.deepcopy(config)
         sized.num_labels = num_labels(kind, labels)
-        # Not by from_config, which sets torch's default dtype for the whole process while other threads compute.
+        # By no from_config, here or within the class: for a config that states a type it sets torch's default type for
+        # the whole process, while other threads compute or load. Of a shell only names and shapes count.
+        sized.dtype = None
         try:
             model_class = _get_model_class(sized, TASK_CLASSES[kind]._model_mapping)
         except KeyError as error:

@@ -17,7 +17,7 @@ from registry.index import rows
 from registry.index.database import Database
 from registry.index.schema import AliasChangeRow, AuditRow, RefRow, RepositoryRow, TreeEntryRow, VersionRow
 from registry.manifest import FileEntry, Manifest
-from registry.protocol import AliasChange, AuditEntry, Status, Version
+from registry.protocol import AliasChange, AuditEntry, Changes, Status, Version
 from registry.resolve import usable
 
 WITHDRAWALS = {"yanked": "yank", "revoked": "revoke"}
@@ -211,6 +211,18 @@ class Index:
         """Add to the audit log what changed nothing here: a refusal, say."""
         with self._database.write() as session:
             rows.audit(session, action, repository, subject, detail)
+
+    def changes(self, since: int | None) -> Changes:
+        """The repositories that the log names after the entry `since` (None: not asked for), and its last entry.
+
+        Writers come one at a time, so an entry that is read has none before it that is still to come.
+        """
+        with self._database.read() as session:
+            mark = session.scalar(select(func.max(AuditRow.id))) or 0
+            if since is None:
+                return Changes(mark, None)
+            named = select(func.lower(AuditRow.repository)).where(AuditRow.id > since, AuditRow.id <= mark).distinct()
+            return Changes(mark, frozenset(session.scalars(named)) if mark != since else frozenset())
 
     def audit_log(self, repository: str | None = None) -> list[AuditEntry]:
         """Changes and refusals, the newest first."""

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from registry.store.blobs import Store
 from registry.store.scratch import Scratch
-from registry.store.snapshots import Snapshots
+from registry.store.snapshots import CACHE_BYTES, Snapshots
 
-__all__ = ["Scratch", "Snapshots", "Store"]
+__all__ = ["CACHE_BYTES", "Scratch", "Snapshots", "Store"]

@@ -1,15 +1,21 @@
 """Verified folders of whole versions, ``snapshots/<digest>/``, built aside and renamed into place.
 
 A snapshot shares no bytes with the store, so that either can restore the other. Its files are hashed at each use: a
-disk that lies is found out before anything is loaded.
+disk that lies is found out before anything is loaded. One process builds a snapshot, however many want it. Together
+they have a budget of bytes; the least recently used give way, but none that was used in the last `IN_USE` seconds,
+since whoever got it may be reading it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from filelock import FileLock
 
 from registry.errors import CorruptBlob
 from registry.folder import MANIFEST
@@ -21,13 +27,21 @@ Fetch = Callable[[FileEntry, Path], None]
 """Writes the verified bytes of a file to a path, or raises CorruptBlob."""
 
 
-class Snapshots:
-    """The folder of snapshots."""
+CACHE_BYTES = 10 << 30
+IN_USE = 600.0  # seconds
+SPARE = 0.1  # of the budget is made free at once, so that the folder is not measured at each build
 
-    def __init__(self, root: Path, scratch: Scratch, store: Store) -> None:
+
+class Snapshots:
+    """The folder of snapshots. Safe to use from threads and processes."""
+
+    def __init__(self, root: Path, scratch: Scratch, store: Store, max_bytes: int = CACHE_BYTES) -> None:
         self._root = root
         self._scratch = scratch
         self._store = store
+        self._max_bytes = max_bytes
+        self._used: int | None = None  # bytes, as far as this process knows; None before it measured
+        self._measuring = threading.Lock()
 
     def path(self, digest: str) -> Path:
         """Where the snapshot is, or would be."""
@@ -45,7 +59,11 @@ class Snapshots:
         """
         target, files = self.path(manifest.digest), [*entries, _own_entry(manifest)]
         if not target.is_dir():
-            self._build(target, manifest, files[:-1], fetch)
+            with self._building(target):
+                if not target.is_dir():
+                    self._build(target, manifest, files[:-1], fetch)
+                    self._make_room(sum(entry.size for entry in files))
+        self._note_use(target)
         damaged = self.damaged(target, files)
         if damaged:
             self._rescue(target, files[:-1])
@@ -73,6 +91,36 @@ class Snapshots:
                 os.rename(folder, aside / "discarded")
             except FileNotFoundError:
                 return  # another process was faster
+
+    def _building(self, target: Path) -> FileLock:
+        """Held by the one process that builds; the system lets it go with its holder, however that ends."""
+        locks = self._root.parent / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        return FileLock(locks / f"{target.name[:2]}.lock")
+
+    def _note_use(self, target: Path) -> None:
+        try:
+            os.utime(target)
+        except FileNotFoundError:
+            return  # another process gave it up just now; the check that follows says so
+
+    def _make_room(self, added: int) -> None:
+        """Discard the least recently used snapshots where all are more than the budget."""
+        with self._measuring:
+            self._used = None if self._used is None else self._used + added
+            if self._used is not None and self._used <= self._max_bytes:
+                return
+            found = sorted((folder.stat().st_mtime, folder) for folder in self._root.iterdir())
+            sizes = {folder: sum(file.stat().st_size for file in folder.rglob("*")) for _, folder in found}
+            self._used = sum(sizes.values())
+            if self._used <= self._max_bytes:
+                return
+            oldest = time.time() - IN_USE
+            for used, folder in found:
+                if self._used <= self._max_bytes * (1 - SPARE) or used > oldest:
+                    return
+                self.discard(folder)
+                self._used -= sizes[folder]
 
     def _rescue(self, folder: Path, entries: Iterable[FileEntry]) -> None:
         """Give back to the store what only a snapshot that is about to go still has intact."""

@@ -9,6 +9,7 @@ import pytest
 
 from registry import Follower, LocalRegistry, Version
 from registry.errors import AliasNotFound, RegistryUnavailable, RevokedVersion
+from registry.protocol import Changes
 from tests.registry.folders import FACTS, write_adapter
 
 PRODUCTION = "acme/intent@production"
@@ -52,7 +53,7 @@ def test_the_map_changes_at_a_poll_only(released: LocalRegistry) -> None:
 def test_a_new_version_is_prepared_before_it_is_seen(released: LocalRegistry) -> None:
     seen: list[str] = []
     follower = Follower(
-        released, prepare=lambda version: seen.append(f"{version.version} {follower.version(PRODUCTION).version}")
+        released, verify=lambda version: seen.append(f"{version.version} {follower.version(PRODUCTION).version}")
     )
     follower.follow(PRODUCTION)
     move(released, "1.1.0")
@@ -63,7 +64,7 @@ def test_a_new_version_is_prepared_before_it_is_seen(released: LocalRegistry) ->
 
 def test_what_cannot_be_prepared_changes_nothing_until_it_can(released: LocalRegistry) -> None:
     prepare = Preparing(failing=True)
-    follower = Follower(released, prepare=prepare)
+    follower = Follower(released, verify=prepare)
     follower.follow(PRODUCTION)
     move(released, "1.1.0")
     follower.refresh()
@@ -86,7 +87,7 @@ def test_one_failure_does_not_stop_the_others(released: LocalRegistry) -> None:
         if version.version == "1.1.0":
             raise ValueError("broken")
 
-    follower = Follower(released, prepare=prepare)
+    follower = Follower(released, verify=prepare)
     for reference in (PRODUCTION, "acme/intent@canary"):
         follower.follow(reference)
     move(released, "1.1.0")
@@ -122,7 +123,7 @@ def test_a_revoked_version_is_refused_from_the_next_poll_on(released: LocalRegis
 
 def test_a_revoked_version_is_refused_even_if_its_replacement_fails(released: LocalRegistry) -> None:
     prepare = Preparing(failing=True)
-    follower = Follower(released, prepare=prepare)
+    follower = Follower(released, verify=prepare)
     follower.follow("acme/intent@^1")
     released.revoke("acme/intent@1.1.0", "leaks names")
     follower.refresh()
@@ -133,6 +134,15 @@ def test_a_revoked_version_is_refused_even_if_its_replacement_fails(released: Lo
     assert follower.version("acme/intent@^1").version == "1.0.0"
 
 
+def test_a_revoked_version_is_refused_when_its_range_has_nothing_else(released: LocalRegistry) -> None:
+    follower = Follower(released)
+    follower.follow("acme/intent@~1.1")
+    released.revoke("acme/intent@1.1.0", "leaks names")
+    follower.refresh()
+    with pytest.raises(RevokedVersion, match="leaks names"):
+        follower.version("acme/intent@~1.1")
+
+
 def test_a_revoked_version_is_refused_while_its_replacement_is_prepared(released: LocalRegistry) -> None:
     during: list[str] = []
 
@@ -141,7 +151,7 @@ def test_a_revoked_version_is_refused_while_its_replacement_is_prepared(released
             follower.version("acme/intent@^1")
         during.append(version.version)
 
-    follower = Follower(released, prepare=prepare)
+    follower = Follower(released, verify=prepare)
     follower.follow("acme/intent@^1")
     released.revoke("acme/intent@1.1.0", "leaks names")
     follower.refresh()
@@ -161,7 +171,7 @@ def test_moving_the_alias_off_a_revoked_version_ends_the_refusal(released: Local
 
 def test_a_yank_changes_the_status_but_prepares_nothing(released: LocalRegistry) -> None:
     prepare = Preparing()
-    follower = Follower(released, prepare=prepare)
+    follower = Follower(released, verify=prepare)
     follower.follow("acme/intent@1.0.0")
     released.yank("acme/intent@1.0.0", "slow")
     with pytest.warns(UserWarning, match="yanked"):
@@ -181,6 +191,11 @@ class Unreachable:
         if self.cut_off:
             raise RegistryUnavailable("the index cannot be used")
         return self.registry.resolve(reference)
+
+    def changes(self, since: int | None) -> Changes:
+        if self.cut_off:
+            raise RegistryUnavailable("the index cannot be used")
+        return self.registry.changes(since)
 
 
 def test_a_registry_out_of_reach_leaves_the_map_as_it_is(released: LocalRegistry) -> None:
@@ -217,7 +232,7 @@ def test_unfollowing(released: LocalRegistry) -> None:
 
 
 def test_what_is_unfollowed_while_it_is_prepared_does_not_come_back(released: LocalRegistry) -> None:
-    follower = Follower(released, prepare=lambda version: follower.unfollow(PRODUCTION))
+    follower = Follower(released, verify=lambda version: follower.unfollow(PRODUCTION))
     follower.follow(PRODUCTION)
     move(released, "1.1.0")
     follower.refresh()
@@ -227,7 +242,7 @@ def test_what_is_unfollowed_while_it_is_prepared_does_not_come_back(released: Lo
 def test_its_own_thread_polls_until_it_is_stopped(released: LocalRegistry) -> None:
     before = set(threading.enumerate())
     prepared = threading.Event()
-    follower = Follower(released, interval=0.01, prepare=lambda version: prepared.set())
+    follower = Follower(released, interval=0.01, verify=lambda version: prepared.set())
     with follower:
         follower.start()  # twice is once
         follower.follow(PRODUCTION)
@@ -254,7 +269,7 @@ class Held:
 
 
 class Counting(LocalRegistry):
-    """Tells when the references of a whole poll have been asked for."""
+    """Tells when a whole poll has been made."""
 
     left = 0
 
@@ -262,14 +277,12 @@ class Counting(LocalRegistry):
         self.left, self.done = count, threading.Event()
         assert self.done.wait(10), "no poll while a version is prepared"
 
-    def resolve(self, reference: str) -> Version:
-        try:
-            return super().resolve(reference)
-        finally:
-            if reference == LAST and self.left:
-                self.left -= 1
-                if not self.left:
-                    self.done.set()
+    def changes(self, since: int | None) -> Changes:
+        if self.left:
+            self.left -= 1
+            if not self.left:
+                self.done.set()  # another poll begins, so the one before has ended
+        return super().changes(since)
 
 
 LAST = "acme/intent@2.0.0"
@@ -283,7 +296,7 @@ def counting(released: LocalRegistry, tmp_path: Path) -> Counting:
 
 def test_a_revocation_is_obeyed_while_another_reference_is_prepared(counting: Counting) -> None:
     prepare = Held()
-    with Follower(counting, interval=0.01, prepare=prepare) as follower:
+    with Follower(counting, interval=0.01, verify=prepare) as follower:
         for reference in (PRODUCTION, "acme/intent@1.0.0", LAST):
             follower.follow(reference)
         move(counting, "1.1.0")
@@ -300,7 +313,7 @@ def test_a_revocation_is_obeyed_while_another_reference_is_prepared(counting: Co
 
 def test_what_is_revoked_while_it_is_prepared_is_never_seen(counting: Counting) -> None:
     prepare = Held()
-    with Follower(counting, interval=0.01, prepare=prepare) as follower:
+    with Follower(counting, interval=0.01, verify=prepare) as follower:
         for reference in (PRODUCTION, LAST):
             follower.follow(reference)
         move(counting, "1.1.0")
@@ -315,7 +328,7 @@ def test_what_is_revoked_while_it_is_prepared_is_never_seen(counting: Counting) 
 def test_only_the_latest_of_several_changes_is_prepared(counting: Counting, tmp_path: Path) -> None:
     prepare = Held()
     counting.publish(write_adapter(tmp_path / "next", seed=5), "acme/intent", "1.2.0", facts=FACTS)
-    with Follower(counting, interval=0.01, prepare=prepare) as follower:
+    with Follower(counting, interval=0.01, verify=prepare) as follower:
         for reference in (PRODUCTION, LAST):
             follower.follow(reference)
         for version in ("1.1.0", "1.2.0", "2.0.0"):

@@ -15,6 +15,7 @@ from registry import LocalRegistry
 from registry.errors import RegistryUnavailable
 from registry.index import Database
 from registry.index.schema import Table
+from registry.protocol import Changes
 from tests.registry.folders import FACTS, write_adapter
 
 
@@ -149,3 +150,19 @@ def test_the_schema_suits_both_databases(dialect: object) -> None:
     assert all("CREATE TABLE" in table for table in tables)
     timestamps = "TIMESTAMP WITH TIME ZONE" if "BYTEA" in "".join(tables) else "DATETIME"
     assert timestamps in "".join(tables)
+
+
+def test_changes_name_the_repositories_that_changed_since(registry: LocalRegistry, tmp_path: Path) -> None:
+    start = registry.changes(None)
+    assert start.repositories is None and start.touches("acme/anything")
+    registry.publish(write_adapter(tmp_path / "a", seed=1), "Acme/Intent", "1.0.0", facts=FACTS)
+    registry.publish(write_adapter(tmp_path / "b", seed=2), "acme/other", "1.0.0", facts=FACTS)
+    published = registry.changes(start.mark)
+    assert published.touches("acme/intent") and published.touches("ACME/other") and not published.touches("acme/third")
+    assert registry.changes(published.mark) == Changes(published.mark, frozenset())
+    registry.alias("acme/intent", "production", "1.0.0", expect=None)
+    moved = registry.changes(published.mark)
+    assert moved.repositories == {"acme/intent"}
+    registry.yank("acme/other@1.0.0", "slow")
+    registry.revoke("acme/intent@1.0.0", "wrong")
+    assert registry.changes(moved.mark).repositories == {"acme/intent", "acme/other"}

@@ -137,8 +137,8 @@ def check_mixed_batch(shape: Shape, name: str, tiny_base: Path, tmp_path: Path) 
         if "text" in made:
             version = engine.follow("acme/text")
             ids = encode_prompt(backbone, TEXTS[0])
-            with engine.pool.lease([version]) as adapters, torch.inference_mode():
-                row, batch = Continuation(backbone, adapters[version.digest], ids, 4), open_batch(backbone)
+            with engine.pool.wearing(version) as adapter, torch.inference_mode():
+                row, batch = Continuation(backbone, adapter, ids, 4), open_batch(backbone)
                 batch.join([row])
                 first = int(Oracle(made["text"], torch.float64)(ids)[-1].argmax())
                 assert row.tokens == [first] or (row.finished and first == SPECIAL["eos_token_id"])

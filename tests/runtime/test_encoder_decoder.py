@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -157,28 +158,27 @@ def one(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 
 def test_rows_join_and_leave_between_steps_with_the_logits_of_peft(shelf: Shelf) -> None:
     backbone, names = shelf.backbone, [*shelf.writing, None, None, "lora", "prefix"]
-    with Engine(backbone, shelf.registry) as engine, torch.inference_mode():
+    with Engine(backbone, shelf.registry) as engine, torch.inference_mode(), ExitStack() as stack:
         versions = {name: engine.follow(f"acme/{name}") for name in shelf.writing}
-        with engine.pool.lease(versions.values()) as adapters:
-            worn = [adapters[versions[name].digest] if name else None for name in names]
-            sources = [shelf.source(SOURCES[index % 3]) for index in range(len(names))]
-            waiting = [Continuation(backbone, a, source, 6) for a, source in zip(worn, sources, strict=True)]
-            called = dict(zip(map(id, waiting), names, strict=True))
-            batch, steps = open_batch(backbone), 0
-            while batch.running or waiting:
-                joining, waiting = waiting[:5], waiting[5:]
-                batch.join(joining)
-                for row in joining:
-                    first = int(shelf.logits(called[id(row)], row.prompt, []).argmax())
-                    assert row.tokens == [first] or (row.finished and first in row.ends)
-                for row, logits in zip(batch.running, batch.next_logits() if batch.running else [], strict=True):
-                    expected = shelf.logits(called[id(row)], row.prompt, row.tokens)
-                    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-9)
-                    steps += 1
-                if batch.running and steps > 30:
-                    batch.drop(batch.running[:1])
-                batch.step()
-            assert steps > 40
+        worn = [stack.enter_context(engine.pool.wearing(versions[name])) if name else None for name in names]
+        sources = [shelf.source(SOURCES[index % 3]) for index in range(len(names))]
+        waiting = [Continuation(backbone, a, source, 6) for a, source in zip(worn, sources, strict=True)]
+        called = dict(zip(map(id, waiting), names, strict=True))
+        batch, steps = open_batch(backbone), 0
+        while batch.running or waiting:
+            joining, waiting = waiting[:5], waiting[5:]
+            batch.join(joining)
+            for row in joining:
+                first = int(shelf.logits(called[id(row)], row.prompt, []).argmax())
+                assert row.tokens == [first] or (row.finished and first in row.ends)
+            for row, logits in zip(batch.running, batch.next_logits() if batch.running else [], strict=True):
+                expected = shelf.logits(called[id(row)], row.prompt, row.tokens)
+                torch.testing.assert_close(logits, expected, rtol=0, atol=1e-9)
+                steps += 1
+            if batch.running and steps > 30:
+                batch.drop(batch.running[:1])
+            batch.step()
+        assert steps > 40
 
 
 def test_one_mixed_batch_writes_what_generate_of_peft_writes(shelf: Shelf) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -119,8 +120,11 @@ def check_joining_and_leaving(shelf: Shelf, recipes: Mapping[str, Recipe], withi
     """Rows of all adapters, three joining at a step, have the logits of `peft` at each."""
     with Engine(shelf.backbone, shelf.registry) as engine, torch.inference_mode():
         versions = [engine.follow(f"acme/{name}") for name in recipes]
-        with engine.pool.lease(versions) as adapters:
-            worn = [(name, adapters[version.digest]) for name, version in zip(recipes, versions, strict=True)]
+        with ExitStack() as stack:
+            worn = [
+                (name, stack.enter_context(engine.pool.wearing(version)))
+                for name, version in zip(recipes, versions, strict=True)
+            ]
             rows = [
                 (name, encode_prompt(shelf.backbone, prompt), adapter)
                 for (name, adapter), prompt in zip([*worn, (None, None)], PROMPTS * 3, strict=False)
@@ -150,12 +154,10 @@ def test_rows_that_outgrow_their_lanes_keep_what_they_read(tiny: Shelf) -> None:
     """Prompts on both sides of a lane's capacity, that leave at different times: lanes move."""
     with Engine(tiny.backbone, tiny.registry) as engine, torch.inference_mode():
         version = engine.follow("acme/prefix")
-        with engine.pool.lease([version]) as adapters:
+        with engine.pool.wearing(version) as adapter:
             words = encode_prompt(tiny.backbone, " ".join(PROMPTS * 9))
             rows = [
-                Continuation(
-                    tiny.backbone, adapters[version.digest] if index % 2 else None, words[: size + index], left
-                )
+                Continuation(tiny.backbone, adapter if index % 2 else None, words[: size + index], left)
                 for index, (size, left) in enumerate([(20, 9), (53, 3), (54, 12), (55, 9), (56, 2), (57, 12)])
             ]
             names = {id(row): "prefix" if row.adapter else None for row in rows}
@@ -208,8 +210,9 @@ def test_smollm2_with_a_lora_and_a_prefix_in_one_batch(tmp_path: Path) -> None:
     with Engine(backbone, shelf.registry) as engine, torch.inference_mode():
         answers = engine.generate([(f"acme/{n}" if n else None, prompt) for n, prompt in rows], max_new_tokens=count)
         versions = {name: engine.follow(f"acme/{name}") for name in recipes}
-        with engine.pool.lease(versions.values()) as adapters:
-            worn = [adapters[versions[name].digest] if name else None for name, _ in rows]
+        with ExitStack() as stack:
+            adapters = {name: stack.enter_context(engine.pool.wearing(one)) for name, one in versions.items()}
+            worn = [adapters[name] if name else None for name, _ in rows]
             prompts = [encode_prompt(backbone, prompt) for _, prompt in rows]
             running = [Continuation(backbone, a, ids, count) for a, ids in zip(worn, prompts, strict=True)]
             batch = RunningBatch(backbone)

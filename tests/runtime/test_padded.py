@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -129,10 +130,10 @@ def test_an_adapter_that_changes_what_rows_have_in_common_runs_in_a_pass_of_its_
         made[name] = make_adapter(tmp_path / name, base, "tests/tiny-deberta", recipe)
         publish(registry, made[name], f"acme/{name}", "1.0.0", backbone)
     with Engine(backbone, registry) as engine:
-        versions = {name: engine.follow(f"acme/{name}") for name in targets}
-        with engine.pool.lease(versions.values()) as adapters:
+        with ExitStack() as stack:
+            worn = [stack.enter_context(engine.pool.wearing(engine.follow(f"acme/{name}"))) for name in targets]
             row = Encoded(tokenizer("tell me a joke")["input_ids"], None)
-            rows = [EncodedRow(adapters[versions[name].digest], row) for name in targets for _ in range(2)]
+            rows = [EncodedRow(adapter, row) for adapter in worn for _ in range(2)]
             assert padded.passes(backbone, rows) == [[0, 1], [2, 3], [4, 5, 6, 7]]
         answers = engine.predict([(f"acme/{name}", text) for name in targets for text in TEXTS])
     for (name, text), answer in zip([(name, text) for name in targets for text in TEXTS], answers, strict=True):

@@ -16,7 +16,7 @@ import torch
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import RequestError
-from adapterhub.runtime.engine import Engine, Request
+from adapterhub.runtime.engine import Budget, Engine, Request
 from adapterhub.tasks import Answer, HiddenAnswer, LabelAnswer, TagAnswer
 from registry import RegistryError, open_registry
 from tests.runtime.conftest import RECIPES, Shelf
@@ -88,7 +88,7 @@ def test_rows_without_an_adapter_equal_the_bare_base(engine: Engine, tiny_base: 
 
 def test_long_batches_take_several_steps_with_the_same_answers(backbone: Backbone, shelf: Shelf) -> None:
     requests: list[Request] = [(f"acme/{name}", text) for name in list(RECIPES)[:6] for text in texts(4)]
-    with Engine(backbone, shelf.registry, slots=4, max_step_tokens=16) as small:
+    with Engine(backbone, shelf.registry, budget=Budget(slots=4), max_step_tokens=16) as small:
         assert_equal_to_peft(small, shelf, requests, small.predict(requests))
 
 

@@ -1,4 +1,4 @@
-"""Slots: loaded once however many ask, freed only when nobody uses them, and never left half filled."""
+"""Tiers: loaded once however many ask, freed only when nobody counts on it, bounded, and never left half filled."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import hashlib
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapterhub.errors import AdapterError, RequestError
+from adapterhub.runtime.entry import Stage
 from adapterhub.runtime.pool import AdapterPool
+from adapterhub.runtime.tiers import Budget
 from registry import Version
+
+CPU = torch.device("cpu")
 
 
 def version(name: str) -> Version:
@@ -22,7 +30,7 @@ def version(name: str) -> Version:
 
 
 class Shelf:
-    """Loads stand-ins for adapters and counts; some names fail, and loading can be held up."""
+    """Loads stand-ins for adapters of 8 bytes and counts; some names fail, and loading can be held up."""
 
     def __init__(self) -> None:
         self.loads: Counter[str] = Counter()
@@ -30,35 +38,76 @@ class Shelf:
         self.gate = threading.Event()
         self.gate.set()
 
-    def load(self, wanted: Version) -> Any:
-        self.gate.wait(10)
-        self.loads[wanted.repository] += 1
-        if wanted.repository in self.broken:
+    def fetch(self, wanted: Version) -> Path:
+        return Path(wanted.repository)
+
+    def read(self, folder: Path) -> Any:
+        assert self.gate.wait(10)
+        self.loads[str(folder)] += 1
+        if str(folder) in self.broken:
             raise AdapterError("it does not fit", "mend it")
-        return SimpleNamespace(name=wanted.repository, nbytes=lambda: 8)
+        return SimpleNamespace(name=str(folder), block=None, nbytes=lambda: 8)
+
+    def pool(self, slots: int = 64, loaders: int = 2, **limits: int) -> AdapterPool:
+        return AdapterPool(self.fetch, self.read, Budget(slots=slots, **limits), CPU, loaders)
 
 
-def names(pool: AdapterPool) -> list[str]:
-    return [entry.version.repository for entry in pool.residency()]
+def stages(pool: AdapterPool) -> dict[str, Stage]:
+    return {entry.version.repository.removeprefix("acme/"): entry.stage for entry in pool.entries()}  # type: ignore[union-attr]
 
 
-def test_the_least_recently_used_gives_way() -> None:
+def step(pool: AdapterPool, name: str) -> None:
+    """As a row of one step: claim, lease, and give both back."""
+    with pool.wearing(version(name)) as adapter:
+        assert adapter.name == f"acme/{name}"  # type: ignore[attr-defined]
+
+
+def test_the_least_recently_used_gives_its_slot_up_and_stays_in_host_memory() -> None:
     shelf = Shelf()
-    pool = AdapterPool(2, shelf.load)
+    pool = shelf.pool(slots=2)
     for name in ("a", "b", "a", "c"):
-        pool.load(version(name))
-    assert names(pool) == ["acme/a", "acme/c"]
+        step(pool, name)
+    assert stages(pool) == {"a": Stage.DEVICE, "b": Stage.HOST, "c": Stage.DEVICE}
+    step(pool, "b")
+    assert stages(pool)["a"] is Stage.HOST
     assert shelf.loads == {"acme/a": 1, "acme/b": 1, "acme/c": 1}
+
+
+def test_the_least_recently_asked_for_leaves_host_memory_and_is_loaded_again() -> None:
+    shelf = Shelf()
+    pool = shelf.pool(host_bytes=16)
+    for name in ("a", "b", "a", "c", "b"):
+        step(pool, name)
+    assert set(stages(pool)) == {"c", "b"}
+    assert shelf.loads == {"acme/a": 1, "acme/b": 2, "acme/c": 1}
+    tallies = {entry.version.repository: entry.tally for entry in pool.entries()}  # type: ignore[union-attr]
+    assert tallies["acme/b"].loads == 2 and tallies["acme/b"].evictions == 1 and tallies["acme/b"].misses == 2
+
+
+def test_bytes_bound_the_device_as_slots_do() -> None:
+    pool = Shelf().pool(device_bytes=20)
+    for name in ("a", "b", "c"):
+        step(pool, name)
+    assert stages(pool) == {"a": Stage.HOST, "b": Stage.DEVICE, "c": Stage.DEVICE}
+    assert pool.tiers()["device"].nbytes == 16 and pool.tiers()["host"].nbytes == 24
+
+
+@pytest.mark.parametrize("tier", ["device", "host"])
+def test_what_is_larger_than_a_whole_tier_is_refused(tier: str) -> None:
+    pool = Shelf().pool(**{f"{tier}_bytes": 7})
+    with pytest.raises(AdapterError, match=f"the whole {tier} budget is 7"):
+        pool.load(version("a"))
+    assert pool.entries() == []
 
 
 def test_many_threads_that_ask_at_once_load_once() -> None:
     shelf = Shelf()
     shelf.gate.clear()
-    pool = AdapterPool(2, shelf.load)
+    pool = shelf.pool(slots=2)
 
     def ask(_: int) -> int:
-        with pool.lease([version("a")]) as adapters:
-            return id(adapters[version("a").digest])
+        with pool.wearing(version("a")) as adapter:
+            return id(adapter)
 
     with ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(ask, index) for index in range(8)]
@@ -67,101 +116,149 @@ def test_many_threads_that_ask_at_once_load_once() -> None:
     assert shelf.loads["acme/a"] == 1
 
 
-def test_a_leased_adapter_outlives_its_eviction_and_a_full_pool_waits() -> None:
+def test_what_is_counted_on_outlives_discarding_and_every_eviction() -> None:
     shelf = Shelf()
-    pool = AdapterPool(1, shelf.load)
-    entered, leave = threading.Event(), threading.Event()
-
-    def hold() -> str:
-        with pool.lease([version("a")]) as adapters:
-            entered.set()
-            leave.wait(10)
-            return str(adapters[version("a").digest].name)  # type: ignore[attr-defined]
-
-    with ThreadPoolExecutor(2) as threads:
-        holder = threads.submit(hold)
-        assert entered.wait(10)
-        other = threads.submit(pool.load, version("b"))
-        pool.discard(version("a").digest)
-        assert not other.done() and names(pool) == ["acme/a"]
-        leave.set()
-        assert holder.result(10) == "acme/a"
-        other.result(10)
-    assert names(pool) == ["acme/b"]
+    pool = shelf.pool(slots=1, host_bytes=8)
+    entry = pool.claim(version("a"))
+    entry.host.result(10)
+    adapter = pool.lease(entry)
+    pool.discard(entry.digest)
+    other = pool.claim(version("b"))
+    other.host.result(10)
+    assert pool.lease(other) is None, "the only slot is in use"
+    assert stages(pool) == {"a": Stage.DRAINING, "b": Stage.HOST}
+    assert entry.host.result() is adapter
+    pool.unlease(entry)
+    assert "a" in stages(pool), "the request that entered with it is not done"
+    pool.unclaim(entry)
+    assert stages(pool) == {"b": Stage.HOST}
+    assert pool.lease(other) is not None
+    assert pool.tiers()["host"].nbytes == 8
 
 
-def test_a_failed_load_leaves_the_slot_free_and_the_next_try_starts_afresh() -> None:
+def test_asking_again_for_what_is_being_given_up_keeps_it() -> None:
+    shelf = Shelf()
+    pool = shelf.pool()
+    entry = pool.claim(version("a"))
+    entry.host.result(10)
+    pool.discard(entry.digest)
+    assert pool.claim(version("a")) is entry
+    pool.unclaim(entry)
+    pool.unclaim(entry)
+    assert stages(pool) == {"a": Stage.HOST} and shelf.loads["acme/a"] == 1
+
+
+def test_vacating_frees_the_slot_and_goes_first_from_host_memory() -> None:
+    shelf = Shelf()
+    pool = shelf.pool(host_bytes=16)
+    for name in ("a", "b"):
+        step(pool, name)
+    assert pool.vacate(version("b").digest)
+    assert stages(pool) == {"b": Stage.HOST, "a": Stage.DEVICE}
+    step(pool, "c")
+    assert set(stages(pool)) == {"a", "c"}
+    with pool.wearing(version("a")):
+        assert not pool.vacate(version("a").digest)
+    assert pool.vacate(version("never").digest)
+
+
+def test_a_failed_load_leaves_nothing_and_the_next_try_starts_afresh() -> None:
     shelf = Shelf()
     shelf.broken.add("acme/a")
-    pool = AdapterPool(1, shelf.load)
+    pool = shelf.pool(slots=1)
     for _ in range(2):
         with pytest.raises(AdapterError, match="does not fit"):
             pool.load(version("a"))
-    assert shelf.loads["acme/a"] == 2 and names(pool) == []
+    assert shelf.loads["acme/a"] == 2 and pool.entries() == []
     shelf.broken.clear()
     pool.load(version("a"))
-    assert names(pool) == ["acme/a"]
+    assert stages(pool) == {"a": Stage.HOST}
 
 
-def test_one_that_fails_does_not_take_its_companions_with_it() -> None:
+def test_pinned_versions_give_way_to_none() -> None:
+    pool = Shelf().pool(slots=2, host_bytes=16)
+    step(pool, "a")
+    pool.pin(version("a").digest)
+    for name in ("b", "c", "d"):
+        step(pool, name)
+    assert stages(pool) == {"a": Stage.DEVICE, "d": Stage.DEVICE}
+    with pytest.raises(RequestError, match="1 of 2 slots are pinned"):
+        pool.pin(version("d").digest)
+    pool.pin(version("a").digest, pinned=False)
+    for name in ("e", "f"):
+        step(pool, name)
+    assert "a" not in stages(pool)
+
+
+def test_closing_tells_those_who_wait_for_a_load_that_was_not_begun() -> None:
     shelf = Shelf()
-    shelf.broken.add("acme/a")
-    pool = AdapterPool(2, shelf.load)
-    with pytest.raises(AdapterError), pool.lease([version("a"), version("b")]):
-        pass
-    assert names(pool) == ["acme/b"]
+    shelf.gate.clear()
+    pool = shelf.pool(loaders=1)
+    entries = [pool.claim(version(name)) for name in ("a", "b")]
+    with ThreadPoolExecutor(1) as threads:
+        closing = threads.submit(pool.close)
+        shelf.gate.set()
+        closing.result(10)
+    assert entries[0].host.exception(10) is None
+    assert isinstance(entries[1].host.exception(10), RequestError)
+    with pytest.raises(RequestError, match="closed"):
+        pool.claim(version("c"))
 
 
-def test_more_adapters_than_slots_is_an_error_not_a_wait() -> None:
-    pool = AdapterPool(1, Shelf().load)
-    with pytest.raises(RequestError, match=r"2 adapters .* 1 slots"), pool.lease([version("a"), version("b")]):
-        pass
+NAMES = st.sampled_from("abcde")
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["claim", "discard", "vacate", "pin", "unpin"]), NAMES),
+        st.tuples(st.sampled_from(["lease", "unlease", "unclaim"]), st.integers(0, 9)),
+    ),
+    max_size=60,
+)
 
 
-def test_overlapping_demands_of_many_threads_never_deadlock_and_never_mix() -> None:
-    shelf = Shelf()
-    pool = AdapterPool(3, shelf.load)
+@settings(max_examples=200, deadline=None)
+@given(actions=ACTIONS)
+def test_no_order_of_events_breaks_the_bounds_or_takes_what_is_counted_on(actions: list[tuple[str, Any]]) -> None:
+    """Held adapters stay; slots and bytes are counted right; in the end nothing is left counted on."""
+    pool = Shelf().pool(slots=3, host_bytes=32)
+    held: list[tuple[Any, Any]] = []
+    try:
+        for action, subject in actions:
+            if action == "claim":
+                entry = pool.claim(version(subject))
+                held.append((entry, entry.host.result(10)))
+            elif action == "discard":
+                pool.discard(version(subject).digest)
+            elif action == "vacate":
+                pool.vacate(version(subject).digest)
+            elif action == "unpin":
+                pool.pin(version(subject).digest, pinned=False)
+            elif action == "pin":
+                if sum(entry.pinned for entry in pool.entries()) < 1:
+                    pool.pin(version(subject).digest)
+            elif held:
+                entry, adapter = held[subject % len(held)]
+                if action == "lease":
+                    placed = pool.lease(entry)
+                    assert placed in (adapter, None)
+                elif action == "unlease" and entry.leases:
+                    pool.unlease(entry)
+                elif action == "unclaim" and not entry.leases:
+                    held.remove((entry, adapter))
+                    pool.unclaim(entry)
+            here = pool.entries()
+            for entry, adapter in held:
+                assert entry in here and entry.host.result() is adapter
+            with_slot = [entry for entry in here if entry.slot is not None]
+            assert len(with_slot) <= 3 and all(entry.slot for entry in here if entry.leases)
+            assert pool.tiers()["device"].nbytes == 8 * len(with_slot)
+            assert pool.tiers()["host"].nbytes == 8 * len(here)
+            counted_on = sum(1 for entry in here if not entry.idle or entry.pinned)
+            assert len(here) <= max(4, counted_on + 1)
+    finally:
+        pool.close()
 
-    def work(seed: int) -> None:
-        for step in range(30):
-            wanted = [version(f"v{(seed + step * k) % 7}") for k in (1, 2, 3)]
-            with pool.lease(wanted) as adapters:
-                for one in wanted:
-                    assert adapters[one.digest].name == one.repository  # type: ignore[attr-defined]
 
-    with ThreadPoolExecutor(6) as threads:
-        for future in [threads.submit(work, seed) for seed in range(6)]:
-            future.result(30)
-    assert len(pool.residency()) <= 3
-    assert all(entry.leases == 0 for entry in pool.residency())
-
-
-def test_an_interrupted_load_leaves_nobody_waiting() -> None:
-    shelf = Shelf()
-    pool = AdapterPool(2, shelf.load)
-    loading, interrupt = threading.Event(), threading.Event()
-
-    def load(wanted: Version) -> Any:
-        if wanted.repository == "acme/a":
-            loading.set()
-            interrupt.wait(10)
-            raise KeyboardInterrupt
-        return Shelf.load(shelf, wanted)
-
-    pool._load = load
-    with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(lambda: pool.lease([version("a"), version("b")]).__enter__())
-        assert loading.wait(10)
-        second = threads.submit(pool.load, version("b"))
-        interrupt.set()
-        with pytest.raises(KeyboardInterrupt):
-            first.result(10)
-        with pytest.raises(RequestError, match="interrupted"):
-            second.result(10)
-    pool.load(version("b"))
-    assert names(pool) == ["acme/b"]
-
-
-def test_a_pool_holds_at_least_one() -> None:
-    with pytest.raises(ValueError, match="0 slots"):
-        AdapterPool(0, Shelf().load)
+@pytest.mark.parametrize("limit", ["slots", "device_bytes", "host_bytes"])
+def test_a_budget_of_nothing_is_none(limit: str) -> None:
+    with pytest.raises(ValueError, match=f"{limit} is 0"):
+        Budget(**{limit: 0})

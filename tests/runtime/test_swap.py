@@ -7,15 +7,19 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError
-from adapterhub.runtime.engine import Engine
+from adapterhub.runtime.adapter import Adapter, AdapterLoader
+from adapterhub.runtime.engine import Budget, Engine
+from adapterhub.runtime.entry import Entry, Stage
 from adapterhub.tasks import LabelAnswer
 from registry import Registry, RegistryError, Version, open_registry
+from registry.swap import SwapStage
 from tests.support.adapters import Made, Recipe, make_adapter, publish
 
 TINY = "tests/tiny-bert"
@@ -88,14 +92,14 @@ def test_a_batch_that_has_begun_finishes_on_the_version_it_entered_with(
     backbone: Backbone, two: tuple[Registry, dict[str, Made]]
 ) -> None:
     registry, _ = two
-    with Engine(backbone, registry, poll_seconds=3600, slots=1) as engine:
+    with Engine(backbone, registry, poll_seconds=3600, budget=Budget(slots=1)) as engine:
         version = engine.follow("acme/swap@production")
-        with engine.pool.lease([version]) as adapters:
-            before = adapters[version.digest].head
+        with engine.pool.wearing(version) as adapter:
+            before = adapter.head
             registry.alias("acme/swap", "production", "2.0.0", expect="1.0.0")
             registry.revoke("acme/swap@1.0.0", "found to be harmful")
             engine.unload("acme/swap@production")
-            assert adapters[version.digest].head is before and before is not None
+            assert adapter.head is before and before is not None
 
 
 def test_a_version_that_does_not_fit_leaves_the_old_one_answering(
@@ -168,3 +172,103 @@ def test_unloading_frees_the_slot_and_the_memory(backbone: Backbone, two: tuple[
             engine.unload(reference)
         assert engine.status().resident == [] and engine.status().following == {}
         assert tensor_bytes() == before
+
+
+class Fault(RuntimeError):
+    """What a stage is made to raise."""
+
+
+@pytest.mark.parametrize("stage", ["loading", "verifying", "too large", "placing"])
+def test_a_fault_at_any_stage_leaves_the_old_version_answering_as_before(
+    backbone: Backbone, two: tuple[Registry, dict[str, Made]], monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    registry, _ = two
+    with Engine(backbone, registry, poll_seconds=3600) as engine:
+        expected = expected_answers(engine)
+        engine.follow("acme/swap@production")
+        new = registry.resolve("acme/swap@2.0.0")
+        engine.unload("acme/swap@2.0.0")
+
+        def fail(*_: object) -> NoReturn:
+            raise Fault("broken here")
+
+        lease = engine.pool.lease
+
+        def out_of_memory(entry: Entry) -> Adapter | None:
+            return lease(entry) if entry.digest != new.digest else fail()
+
+        with monkeypatch.context() as patch:
+            if stage == "loading":
+                patch.setattr(type(registry), "pull", fail)
+            elif stage == "verifying":
+                patch.setattr(AdapterLoader, "load", fail)
+            elif stage == "too large":
+                patch.setattr(type(engine.pool), "_check_size", fail)
+            else:
+                patch.setattr(engine.pool, "lease", out_of_memory)
+            registry.alias("acme/swap", "production", "2.0.0", expect="1.0.0")
+            engine.refresh()
+            swap = engine.status().swaps["acme/swap@production"]
+            assert swap.stage is SwapStage.FAILED and isinstance(swap.error, Fault)
+            (answer,) = engine.predict([("acme/swap@production", TEXTS[0])])
+            assert isinstance(answer, LabelAnswer) and str(answer.version) == "acme/swap@1.0.0"
+            torch.testing.assert_close(answer.logits, expected["1.0.0", TEXTS[0]], rtol=0, atol=1e-9)
+            assert new.digest not in {entry.version.digest for entry in engine.status().resident}, "nothing is left"
+        engine.refresh()
+        (answer,) = engine.predict([("acme/swap@production", TEXTS[0])])
+        assert isinstance(answer, LabelAnswer) and str(answer.version) == "acme/swap@2.0.0"
+        torch.testing.assert_close(answer.logits, expected["2.0.0", TEXTS[0]], rtol=0, atol=1e-9)
+        engine.refresh()
+        assert engine.status().swaps["acme/swap@production"].stage is SwapStage.RELEASED
+
+
+def test_the_old_version_is_drained_before_its_slot_is_free(
+    backbone: Backbone, two: tuple[Registry, dict[str, Made]]
+) -> None:
+    registry, _ = two
+    with Engine(backbone, registry, poll_seconds=3600) as engine:
+        old = engine.follow("acme/swap@production")
+        engine.predict([("acme/swap@production", "hello")])
+
+        def stage_of(digest: str) -> Stage:
+            return next(one.stage for one in engine.status().resident if one.version.digest == digest)
+
+        with engine.pool.wearing(old):
+            registry.alias("acme/swap", "production", "2.0.0", expect="1.0.0")
+            engine.refresh()
+            assert str(engine.predict([("acme/swap@production", "hello")])[0].version) == "acme/swap@2.0.0"
+            assert engine.status().swaps["acme/swap@production"].stage is SwapStage.DRAINING
+            assert stage_of(old.digest) is Stage.DEVICE
+        engine.refresh()
+        assert engine.status().swaps["acme/swap@production"].stage is SwapStage.RELEASED
+        assert stage_of(old.digest) is Stage.HOST
+        loads = {one.version.digest: one.loads for one in engine.status().resident}
+        registry.alias("acme/swap", "production", "1.0.0", expect="2.0.0")
+        engine.refresh()
+        assert str(engine.predict([("acme/swap@production", "hello")])[0].version) == "acme/swap@1.0.0"
+        now = {one.version.digest: one.loads for one in engine.status().resident}
+        assert now == loads, "rolling back reads nothing"
+
+
+def test_a_version_that_another_name_stands_for_keeps_its_slot(
+    backbone: Backbone, two: tuple[Registry, dict[str, Made]]
+) -> None:
+    registry, _ = two
+    with Engine(backbone, registry, poll_seconds=3600) as engine:
+        for reference in ("acme/swap@production", "acme/swap@1.0.0"):
+            engine.predict([(reference, "hello")])
+        registry.alias("acme/swap", "production", "2.0.0", expect="1.0.0")
+        engine.refresh()
+        assert engine.status().swaps["acme/swap@production"].stage is SwapStage.RELEASED
+        stages = {str(one.version): one.stage for one in engine.status().resident}
+        assert stages["acme/swap@1.0.0"] is Stage.DEVICE
+
+
+def test_a_revoked_version_gives_its_slot_back(backbone: Backbone, two: tuple[Registry, dict[str, Made]]) -> None:
+    registry, _ = two
+    with Engine(backbone, registry, poll_seconds=3600) as engine:
+        engine.predict([("acme/swap@1.0.0", "hello")])
+        assert engine.status().tiers["device"].versions == 1
+        registry.revoke("acme/swap@1.0.0", "found to be harmful")
+        engine.refresh()
+        assert engine.status().tiers["device"].versions == 0
