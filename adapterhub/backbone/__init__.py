@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from adapterhub.backbone.layout import Layout
 from adapterhub.backbone.source import BaseIdentity, BaseSource, locate
 
 if TYPE_CHECKING:
     from adapterhub.backbone.backbone import Backbone
 
-__all__ = ["Backbone", "BaseIdentity", "BaseSource", "locate"]
+__all__ = ["Backbone", "BaseIdentity", "BaseSource", "Layout", "locate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ left out. Knows nothing of adapters: it is never written to, never handed to ``g
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +16,17 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+)
 
 from adapterhub.backbone.fingerprint import checkpoint_files
+from adapterhub.backbone.layout import Layout
 from adapterhub.backbone.quiet import quiet
 from adapterhub.backbone.source import BaseIdentity, BaseSource, locate
+from adapterhub.backbone.vocabulary import vocabulary_head
 from adapterhub.errors import BackboneError
 
 
@@ -33,9 +39,12 @@ class Backbone:
         tokenizer: the base's own fast tokenizer. Hold `tokenizing` while calling it: a call sets its truncation.
         generation_config: what the base says of generating, or None.
         base: the model without any head, e.g. ``BertModel`` or ``LlamaModel``; its pooler is taken out (see `pooler`).
+            T5 calls no part of itself its base: there it is the whole model.
         pooler: ``[n, T, hidden] -> [n, hidden]`` over each row's first token, or None where the checkpoint has none.
             It stands beside `base` because rows that are packed into one sequence have a first token each.
         lm_head: ``[..., hidden] -> [..., vocabulary]`` of a decoder, or None for an encoder.
+        output_embedding: the module that `lm_head` multiplies by: itself, unless the model does more; or None.
+        layout: how rows pass through it, once that is proven by what serves it; None before.
         device, dtype: where the weights are and in which floating type they compute.
     """
 
@@ -46,9 +55,9 @@ class Backbone:
         self.tokenizing = threading.Lock()
         self.generation_config: Any = getattr(model, "generation_config", None)
         self.base: Any = getattr(model, str(model.base_model_prefix), model)
-        self.lm_head: nn.Module | None = model.get_output_embeddings() if self.base is not model else None  # type: ignore[operator]
-        if self.lm_head is not None:
-            _check_lm_head(source.id, model, self.base, self.lm_head)
+        self.lm_head: nn.Module | None = vocabulary_head(source.id, model, self.base)
+        self.output_embedding: nn.Module | None = model.get_output_embeddings() if self.lm_head is not None else None  # type: ignore[operator]
+        self.layout: Layout | None = None
         self.pooler: nn.Module | None = _taken_pooler(self.base)
         self._files = checkpoint_files(source.folder)
         parameter = next(self.base.parameters())
@@ -84,9 +93,10 @@ class Backbone:
     @classmethod
     def _from_source(cls, source: BaseSource, device: str | torch.device | None, dtype: torch.dtype) -> Backbone:
         config = AutoConfig.from_pretrained(source.folder)
-        if config.is_encoder_decoder:
+        if config.is_encoder_decoder and config.model_type not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
             raise BackboneError(
-                f"{source.id} is an encoder-decoder, which is not served yet", "Use an encoder or a decoder-only base."
+                f"{source.id} is an encoder-decoder ({config.model_type}) that does not go from text to text",
+                "Use an encoder, a decoder-only base, or one of the T5, BART … families.",
             )
         model = _load_model(source, config, dtype).to(torch.device(device) if device else _default_device())
         model.eval().requires_grad_(False)
@@ -94,14 +104,25 @@ class Backbone:
 
     @property
     def is_decoder(self) -> bool:
-        """Whether rows are continued (causal language model) rather than read (encoder)."""
+        """Whether rows are answered with text (a language model) rather than read (encoder)."""
         return self.lm_head is not None
 
     @property
+    def is_encoder_decoder(self) -> bool:
+        """Whether a row is read whole by one stack and its answer written by another."""
+        return bool(self.config.is_encoder_decoder)
+
+    @property
+    def input_embedding(self) -> nn.Module:
+        """What makes embeddings of a row's tokens; of an encoder-decoder the encoder's."""
+        reader = self.base.get_encoder() if self.is_encoder_decoder else self.base
+        return reader.get_input_embeddings()  # type: ignore[no-any-return]
+
+    @property
     def max_positions(self) -> int:
-        """How many positions a row may take, prefix included."""
-        offset = int(self.config.pad_token_id) + 1 if self.first_position else 0
-        return int(self.config.max_position_embeddings) - offset
+        """How many positions a row may take, prefix included; T5 counts distances only, which have no end."""
+        positions = getattr(self.config, "max_position_embeddings", None)
+        return sys.maxsize if positions is None else int(positions) - self.first_position
 
     @property
     def first_position(self) -> int:
@@ -116,8 +137,8 @@ class Backbone:
         yield from ((name, module) for name, module in self.base.named_modules() if name)
         if self.pooler is not None:
             yield from ((f"pooler.{name}" if name else "pooler", part) for name, part in self.pooler.named_modules())
-        if self.lm_head is not None:
-            yield "lm_head", self.lm_head
+        if self.output_embedding is not None and all(part is not self.output_embedding for part in self.base.modules()):
+            yield "lm_head", self.output_embedding
 
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Every resident parameter by name; a tied one is named once."""
@@ -150,7 +171,7 @@ class Backbone:
 
 def _load_model(source: BaseSource, config: Any, dtype: torch.dtype) -> nn.Module:
     causal = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type) in (config.architectures or [])
-    loader = AutoModelForCausalLM if causal else AutoModel
+    loader = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM if causal else AutoModel
     try:
         model, info = loader.from_pretrained(
             source.folder,
@@ -173,19 +194,6 @@ def _load_model(source: BaseSource, config: Any, dtype: torch.dtype) -> nn.Modul
             "The base's files are incomplete or belong to another architecture; fetch them again.",
         )
     return model  # type: ignore[no-any-return]
-
-
-def _check_lm_head(id: str, model: nn.Module, base: nn.Module, lm_head: nn.Module) -> None:
-    """Some models do more to the last state than multiply it by the output embedding: refuse them."""
-    ids = torch.arange(1, 5, device=next(model.parameters()).device).unsqueeze(0)
-    with torch.inference_mode():
-        expected = model(input_ids=ids).logits.float()
-        difference = (lm_head(base(input_ids=ids).last_hidden_state).float() - expected).abs().max()
-    if not difference <= 1e-3 * max(1.0, float(expected.abs().max())):
-        raise BackboneError(
-            f"{type(model).__name__} of {id} makes its logits by more than its output embedding, which is not served",
-            "Serve a decoder of the Llama, Qwen, GPT-2 … families.",
-        )
 
 
 def _taken_pooler(base: Any) -> nn.Module | None:

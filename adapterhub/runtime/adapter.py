@@ -8,7 +8,6 @@ the version was admitted (``registry.admit``); what needs the backbone is checke
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -25,12 +24,13 @@ from torch import Tensor
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError
 from adapterhub.ops import LinearDelta
+from adapterhub.runtime import fitting
 from adapterhub.runtime.ia3 import read_ia3
 from adapterhub.runtime.lora import read_lora
 from adapterhub.runtime.prefix import Prefix, read_prefix
 from adapterhub.runtime.prompt import read_prompt
 from adapterhub.tasks import Task, task_of
-from adapterhub.tasks.heads import TASK_CLASSES, TaskShell, fill
+from adapterhub.tasks.heads import TASK_CLASSES, WRITES, TaskShell, fill
 from registry import Manifest
 
 Method: TypeAlias = LoraConfig | IA3Config | PrefixTuningConfig | PromptTuningConfig | PromptEncoderConfig
@@ -88,6 +88,11 @@ class Adapter:
         """Positions that it takes in front of each row."""
         return (self.prefix.length if self.prefix else 0) + (0 if self.prompt is None else self.prompt.shape[0])
 
+    @property
+    def writes(self) -> bool:
+        """Whether its rows are answered with text."""
+        return self.manifest.head.kind in WRITES
+
     @cached_property
     def form(self) -> tuple[object, ...]:
         """What two adapters must share for all their deltas to be stacked: modules, ranks and types."""
@@ -128,6 +133,7 @@ class AdapterLoader:
         self._check_said(manifest)
         config = _config(folder)
         _check_worn(config)
+        fitting.check_kind(self._backbone, manifest.head.kind, config)
         shell = self._shell(manifest)
         tensors = _tensors(folder / WEIGHTS)
         body, head_tensors = _split(tensors, PROMPT_KEYS if config.is_prompt_learning else TUNER_KEYS, shell)
@@ -138,10 +144,11 @@ class AdapterLoader:
         elif isinstance(config, IA3Config):
             deltas = read_ia3(config, body, shell, self._modules)
         elif isinstance(config, PrefixTuningConfig):
-            self._check_takes_prefix()
+            fitting.check_takes_prefix(self._backbone)
             prefix = read_prefix(config, body, self._backbone.config, self._backbone.dtype)
         else:
             prompt = read_prompt(config, body, self._backbone)
+        fitting.check_deltas(self._backbone, manifest.head.kind, {name: self._modules[name] for name in deltas})
         head = self._head(shell, head_tensors) if shell.shapes else None
         task = self._task(manifest) if head else None
         adapter = Adapter(manifest.digest, manifest, deltas, prefix, prompt, head, task)
@@ -164,11 +171,6 @@ class AdapterLoader:
         if manifest.head.pooling is not None or manifest.typed.prompt is not None:
             asked = "prompt" if manifest.head.pooling is None else f"head.pooling {manifest.head.pooling}"
             raise AdapterError(f"the manifest asks for {asked}, which is not served yet", "Publish it without.")
-        if manifest.head.kind == "causal-lm" and not self._backbone.is_decoder:
-            raise AdapterError(
-                f"a causal-lm adapter needs a vocabulary head, and {self._backbone.identity.id} was saved without one",
-                "Load the base's checkpoint with its language-model head.",
-            )
 
     def _check_base(self, manifest: Manifest) -> None:
         base, resident = manifest.base, self._backbone.identity
@@ -214,14 +216,6 @@ class AdapterLoader:
         dtype = self._backbone.dtype
         filled = fill(shell, saved, self._backbone.checkpoint_tensor)
         return Head(shell, {name: tensor.to(HOST, dtype) for name, tensor in filled.items()})
-
-    def _check_takes_prefix(self) -> None:
-        base = self._backbone.base
-        if "past_key_values" not in inspect.signature(base.forward).parameters:
-            raise AdapterError(
-                f"{type(base).__name__} takes no past keys and values, so no prefix; peft refuses it too",
-                "Train another method on this base.",
-            )
 
     def _check_room(self, adapter: Adapter) -> None:
         if adapter.virtual_tokens >= self._backbone.max_positions:

@@ -72,7 +72,7 @@ class Engine:
                 with what this one follows and has in memory. None keeps none.
 
         Raises:
-            BackboneError: the backbone's architecture cannot run packed steps.
+            BackboneError: the backbone's rows can be neither packed nor padded.
             RequestError: `name` cannot be one.
         """
         if name is not None:
@@ -206,7 +206,7 @@ class Engine:
 
     def _speaks(self, adapter: Adapter | None) -> bool:
         """Whether rows of this adapter are answered with text."""
-        return self.backbone.is_decoder if adapter is None else adapter.manifest.head.kind == "causal-lm"
+        return self.backbone.is_decoder if adapter is None else adapter.writes
 
     def _job(self, ticket: Ticket, max_new_tokens: int) -> tuple[Job, list[Encoded]]:
         if self._speaks(ticket.adapter):

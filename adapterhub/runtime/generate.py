@@ -52,6 +52,11 @@ class Continuation:
         """How many tokens its first pass has."""
         return EncodedRow(self.adapter, Encoded(self.prompt, None)).tokens_to_feed
 
+    @property
+    def tokens_left(self) -> int:
+        """How many tokens it may still take."""
+        return 0 if self.finished else self._left
+
     def accept(self, token: int) -> None:
         """Take the token that the step chose."""
         self._left -= 1
@@ -70,6 +75,8 @@ class RunningBatch:
     """
 
     def __init__(self, backbone: Backbone) -> None:
+        if backbone.layout is None or backbone.layout.kind != "packed":
+            raise ValueError("this backbone does not run packed steps; see runtime.batches.open_batch")
         self.running: list[Continuation] = []
         self._backbone = backbone
         self._cache = KeyValueCache()
@@ -149,13 +156,17 @@ class RunningBatch:
             if row.finished and row.lane is not None:
                 self._cache.close(row.lane)
                 row.lane = None
-        groups = groupby(sorted((row for row in rows if not row.finished), key=_worn_by), key=_worn_by)
-        ordered = sorted((list(group) for _, group in groups), key=_likeness)
-        self.running = [row for group in ordered for row in group]
+        self.running = neighbours([row for row in rows if not row.finished])
         self._adapters, self._stacked = None, False
 
     def _map(self, stack_in: torch.dtype | None) -> AdapterMap:
         return AdapterMap([(row.adapter, 1) for row in self.running], stack_in)
+
+
+def neighbours(rows: Sequence[Continuation]) -> list[Continuation]:
+    """`rows` by adapter, and adapters of one form and as many rows beside each other, so that they can be stacked."""
+    groups = groupby(sorted(rows, key=_worn_by), key=_worn_by)
+    return [row for group in sorted((list(group) for _, group in groups), key=_likeness) for row in group]
 
 
 def encode_prompt(backbone: Backbone, row: Row) -> list[int]:

@@ -12,10 +12,10 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
-from adapterhub.backbone import Backbone
+from adapterhub.backbone import Backbone, Layout
 from adapterhub.errors import BackboneError
+from adapterhub.runtime import encoder_decoder, probe, probe_padded
 from adapterhub.runtime import plan as plans
-from adapterhub.runtime import probe
 from adapterhub.runtime.targets import ADAPTABLE, LINEAR
 
 ATTENTION = "adapterhub-packed"
@@ -23,18 +23,35 @@ CHANGES_THE_SCORES = ("softcap", "s_aux", "position_bias", "head_mask")  # what 
 
 
 def attach(backbone: Backbone) -> None:
-    """Make `backbone` run packed steps; attaching it again changes nothing.
+    """Make `backbone` run steps, packed if that is proven right on it, else padded if that is; see `Layout`.
+
+    Attaching it again changes nothing.
 
     Raises:
-        BackboneError: this architecture does not let its attention be exchanged, or its rows meet elsewhere.
+        BackboneError: neither is: its rows meet elsewhere than in attention, or it does not do what it should.
     """
-    if backbone.base.config._attn_implementation == ATTENTION:
+    if backbone.layout is not None:
         return
-    if not backbone.base._supports_attention_backend:
-        raise BackboneError(
-            f"{type(backbone.base).__name__} does not take an attention function, which packed batches need",
-            "Serve a base of the BERT, RoBERTa, ModernBERT, Llama, Qwen, GPT-2 … families.",
-        )
+    try:
+        layout = _packed(backbone)
+    except BackboneError as packed:
+        try:
+            layout = _padded(backbone)
+        except BackboneError as padded:
+            raise BackboneError(f"{packed.message}; {padded.message}", padded.hint) from padded
+    for name, module in backbone.modules():
+        if isinstance(module, LINEAR):
+            module.register_forward_pre_hook(partial(_gate_inputs, name))
+        if isinstance(module, ADAPTABLE):
+            module.register_forward_hook(partial(_add_deltas, name))
+    backbone.input_embedding.register_forward_hook(_put_prompts)
+    backbone.layout = layout
+
+
+def _packed(backbone: Backbone) -> Layout:
+    """Exchange the attention of `backbone`, or leave it as it was."""
+    if backbone.is_encoder_decoder or not backbone.base._supports_attention_backend:
+        raise BackboneError(f"{type(backbone.base).__name__} does not take an attention function that packed rows need")
     own = probe.own_states(backbone)
     implementation = backbone.base.config._attn_implementation
     # No mask function is registered under this name, so the model makes no mask and hands on None.
@@ -45,12 +62,17 @@ def attach(backbone: Backbone) -> None:
     except BackboneError:
         backbone.base.set_attn_implementation(implementation)
         raise
-    for name, module in backbone.modules():
-        if isinstance(module, LINEAR):
-            module.register_forward_pre_hook(partial(_gate_inputs, name))
-        if isinstance(module, ADAPTABLE):
-            module.register_forward_hook(partial(_add_deltas, name))
-    backbone.base.get_input_embeddings().register_forward_hook(_put_prompts)
+    return Layout("packed")
+
+
+def _padded(backbone: Backbone) -> Layout:
+    hooks = encoder_decoder.count_positions(backbone) if backbone.is_encoder_decoder else []
+    try:
+        return Layout("padded", probe_padded.check(backbone))
+    except BackboneError:
+        for hook in hooks:
+            hook.remove()
+        raise
 
 
 def _gate_inputs(name: str, _: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor | None:

@@ -92,11 +92,13 @@ class Plan:
         adapters: who wears what.
         attention: how the rows attend; None where the pass has no attention, or the model's own is right.
         prompts: ``(first token, [n, hidden])`` embeddings that stand in place of what the input embedding gives.
+        positions: ``[rows, tokens]`` for a decoder that would count its positions itself, alike for all rows.
     """
 
     adapters: AdapterMap
     attention: Attention | None = None
     prompts: Sequence[tuple[int, Tensor]] = field(default=())
+    positions: Tensor | None = None
 
 
 _CURRENT: ContextVar[Plan | None] = ContextVar("plan", default=None)

@@ -54,14 +54,19 @@ def read_prefix(config: PrefixTuningConfig, tensors: Mapping[str, Tensor], base:
     if set(tensors) != {TENSOR}:
         found = ", ".join(sorted(tensors)) or "nothing"
         raise AdapterError(f"a prefix file holds {TENSOR} and its head; this one holds {found}", "Save it again.")
-    layers, heads = int(base.num_hidden_layers), int(getattr(base, "num_key_value_heads", base.num_attention_heads))
-    width = int(getattr(base, "head_dim", None) or base.hidden_size // base.num_attention_heads)
+    layers, heads, width = shape_of(base)
+    twice, taken = bool(base.is_encoder_decoder), layers_taken(base)
     stated = (config.num_layers, config.num_attention_heads, config.token_dim)
-    if stated != (layers, heads, heads * width) or (config.num_transformer_submodules or 1) != 1:
+    if stated != (layers, heads, heads * width) or (config.num_transformer_submodules or 1) != 1 + twice:
         raise AdapterError(
             f"the prefix is for {stated[0]} layers of {stated[1]} heads and width {stated[2]}, "
             f"the backbone has {layers} layers of {heads} key-value heads and width {heads * width}",
             "Train the prefix on this base.",
+        )
+    if taken > layers:
+        raise AdapterError(
+            f"peft makes a prefix for {layers} layers, those of the encoder, and the decoder has {taken}",
+            "Train another method on this base.",
         )
     length = int(config.num_virtual_tokens)
     saved = tensors[TENSOR]
@@ -71,4 +76,20 @@ def read_prefix(config: PrefixTuningConfig, tensors: Mapping[str, Tensor], base:
             "Check num_virtual_tokens in adapter_config.json.",
         )
     split = saved.to(dtype).view(length, 2 * layers, heads, width).permute(1, 2, 0, 3).unsqueeze(1)
-    return Prefix(split[0::2].contiguous(), split[1::2].contiguous())
+    # PEFT repeats what it saved for encoder and decoder, and cuts it by four a layer: keys, values, and two unused.
+    keys, values = (torch.cat([split, split])[part::4] if twice else split[part::2] for part in (0, 1))
+    return Prefix(keys[:taken].contiguous(), values[:taken].contiguous())
+
+
+def layers_taken(base: Any) -> int:
+    """Layers that a prefix reaches on the base of this configuration: of an encoder-decoder, those of its decoder."""
+    decoders = ("num_decoder_layers", "decoder_layers") if base.is_encoder_decoder else ()
+    return int(next((getattr(base, key) for key in decoders if hasattr(base, key)), base.num_hidden_layers))
+
+
+def shape_of(base: Any) -> tuple[int, int, int]:
+    """Layers, key-value heads and their width that prefixes are made for on the base of this configuration."""
+    queries = int(getattr(base, "decoder_attention_heads", base.num_attention_heads))
+    heads = int(getattr(base, "num_key_value_heads", queries))
+    width = int(getattr(base, "head_dim", None) or base.hidden_size // queries)
+    return int(base.num_hidden_layers), heads, width

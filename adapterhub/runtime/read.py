@@ -14,9 +14,11 @@ from adapterhub.backbone import Backbone
 from adapterhub.errors import BackboneError, RequestError
 from adapterhub.ops import RowSpan, packed_attention
 from adapterhub.ops.attention import KeyValues
+from adapterhub.runtime import encoder_decoder, padded
 from adapterhub.runtime import plan as plans
 from adapterhub.runtime.adapter import Adapter, Head
 from adapterhub.runtime.plan import AdapterMap, Plan
+from adapterhub.runtime.prefix import Prefix
 from adapterhub.tasks import Encoded
 
 
@@ -33,9 +35,14 @@ class EncodedRow:
     key_values: KeyValues | None = None
 
     @property
+    def prefix(self) -> Prefix | None:
+        """Keys and values in front of it."""
+        return self.adapter.prefix if self.adapter else None
+
+    @property
     def prefix_length(self) -> int:
         """Positions before the row's first token that are keys and values only."""
-        return self.adapter.prefix.length if self.adapter and self.adapter.prefix else 0
+        return self.prefix.length if self.prefix else 0
 
     @property
     def prompt(self) -> Tensor | None:
@@ -63,8 +70,8 @@ class EncodedRow:
 
     def spanning(self, start: int) -> RowSpan:
         """Its place among packed tokens that begins at `start`."""
-        prefix = self.adapter.prefix if self.adapter else None
-        return RowSpan(start, start + self.tokens_to_feed, self.key_values or (prefix.in_front if prefix else None))
+        prefix = self.prefix.in_front if self.prefix else None
+        return RowSpan(start, start + self.tokens_to_feed, self.key_values or prefix)
 
 
 def outputs(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[Tensor]:
@@ -78,10 +85,16 @@ def outputs(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[Tensor]:
 
 
 def last_hidden_states(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[Tensor]:
-    """The backbone's last hidden states of each row in one pass without padding: ``[T, hidden]``, prompts included.
+    """The backbone's last hidden states of each row, ``[T, hidden]``, prompts included; of an encoder-decoder, those
+    of its decoder over the row.
 
-    Rows that wear the same adapter should be neighbours, for speed alone.
+    One pass without padding where the backbone can be packed, else padded. Rows that wear the same adapter should be
+    neighbours, for speed alone.
     """
+    if backbone.is_encoder_decoder:
+        return encoder_decoder.decoder_states(backbone, rows)
+    if backbone.layout is not None and backbone.layout.kind == "padded":
+        return padded.last_hidden_states(backbone, rows)
     starts = accumulate((row.tokens_to_feed for row in rows), initial=0)
     spans = [row.spanning(start) for row, start in zip(rows, starts, strict=False)]
     plan = Plan(
@@ -118,12 +131,15 @@ def head_logits(backbone: Backbone, row: EncodedRow, head: Head, hidden: Tensor)
 def check_length(backbone: Backbone, past: int, length: int, room: int = 0) -> None:
     """Refuse a row that has no tokens, or does not fit the positions behind its prefix with `room` tokens to come.
 
+    An encoder-decoder has as many positions again for what is to come.
+
     Raises:
         RequestError: it does not.
     """
     if not length:
         raise RequestError("the row has no tokens", "Give it some text.")
-    if past + length + room > backbone.max_positions:
+    taken = max(length, room) if backbone.is_encoder_decoder else length + room
+    if past + taken > backbone.max_positions:
         raise RequestError(
             f"{past} virtual tokens, {length} of the row and {room} to generate do not fit "
             f"the backbone's {backbone.max_positions} positions",

@@ -15,7 +15,8 @@ import torch
 from adapterhub.backbone import Backbone
 from adapterhub.runtime import read
 from adapterhub.runtime.adapter import Adapter
-from adapterhub.runtime.generate import Continuation, RunningBatch
+from adapterhub.runtime.batches import open_batch
+from adapterhub.runtime.generate import Continuation
 from adapterhub.runtime.job import Job, Reading, Writing
 from adapterhub.runtime.pool import AdapterPool, closed
 from adapterhub.runtime.queue import JobQueue, Taken
@@ -37,7 +38,7 @@ class Scheduler:
         self._queue = JobQueue(pool, max_step_tokens)
         self._changed = pool.changed  # a job came, or a slot was filled or freed
         self._closed = False
-        self._batch = RunningBatch(backbone)
+        self._batch = open_batch(backbone)
         self._writing: list[Writing] = []
         self._thread = threading.Thread(target=self._run, name="engine-steps", daemon=True)
         self._thread.start()

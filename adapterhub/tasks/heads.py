@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForMultipleChoice,
     AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
@@ -32,12 +34,16 @@ from adapterhub.errors import AdapterError
 TASK_CLASSES: Mapping[str, Any] = {
     "none": AutoModel,
     "causal-lm": AutoModelForCausalLM,
+    "seq2seq-lm": AutoModelForSeq2SeqLM,
     "sequence-classification": AutoModelForSequenceClassification,
     "token-classification": AutoModelForTokenClassification,
     "question-answering": AutoModelForQuestionAnswering,
     "multiple-choice": AutoModelForMultipleChoice,
 }
 """manifest ``head.kind`` → the transformers class that an adapter of this kind was trained in."""
+
+WRITES = ("causal-lm", "seq2seq-lm")
+"""Kinds whose rows are answered with text: their head is the base's own."""
 
 FIXED_OUTPUTS: Mapping[str, int] = {"question-answering": 2, "multiple-choice": 1}
 """Outputs of the heads whose size no labels decide: start and end, and the score of one choice."""
@@ -65,13 +71,23 @@ def logits_of(output: Any) -> Tensor:
 _POOLER: ContextVar[Pooler | None] = ContextVar("pooler", default=None)
 
 
+@dataclass
+class _Output(BaseModelOutputWithPoolingAndCrossAttentions):  # type: ignore[misc]  # transformers' types are not read
+    """With what the classes of encoder-decoders hand on besides."""
+
+    decoder_hidden_states: None = None
+    decoder_attentions: None = None
+    encoder_last_hidden_state: None = None
+    encoder_hidden_states: None = None
+    encoder_attentions: None = None
+
+
 class _PassThrough(nn.Module):
     """Stands where the base stood: hands on the hidden states that it is given as embeddings."""
 
-    def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> BaseModelOutputWithPoolingAndCrossAttentions:
+    def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> _Output:
         pooler = _POOLER.get()
-        pooled = pooler(inputs_embeds) if pooler else None
-        return BaseModelOutputWithPoolingAndCrossAttentions(last_hidden_state=inputs_embeds, pooler_output=pooled)
+        return _Output(last_hidden_state=inputs_embeds, pooler_output=pooler(inputs_embeds) if pooler else None)
 
 
 class TaskShell:
@@ -107,7 +123,7 @@ class TaskShell:
         base = getattr(self.model, self.prefix) if self.prefix else self.model
         self.reads_pooler = getattr(base, "pooler", None) is not None and bool(self.prefix)
         self.shapes: dict[str, torch.Size] = {}
-        if self.prefix and kind != "causal-lm":
+        if self.prefix and kind not in WRITES:
             self._head = copy.copy(self.model)
             self._head._modules = {**self.model._modules, self.prefix: _PassThrough()}
             self.shapes = {name: parameter.shape for name, parameter in self._head.named_parameters()}

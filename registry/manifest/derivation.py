@@ -40,10 +40,14 @@ TASK_HEADS = {
     "question-answering": "question-answering",
     "multiple-choice": "multiple-choice",
     "text-generation": "causal-lm",
+    "text2text-generation": "seq2seq-lm",
     "feature-extraction": "none",
     "sentence-similarity": "none",
 }
 """The Hub's pipeline tags that leave no choice of head."""
+
+LIKELY_HEADS = {"summarization": "seq2seq-lm", "translation": "seq2seq-lm"}
+"""Heads of tasks that a decoder-only base does too, but then states it: where PEFT states no task type."""
 
 LABELLED = ("sequence-classification", "token-classification")
 HEAD_WEIGHTS = ("out_proj.weight", "classifier.weight", "score.weight")
@@ -128,7 +132,7 @@ def head_kind(task_type: str | None, task: str) -> str:
         AdmissionRefused: there is no such head, or the two exclude each other.
     """
     if task_type is None:
-        return TASK_HEADS.get(task, "none")
+        return {**LIKELY_HEADS, **TASK_HEADS}.get(task, "none")
     if task_type not in HEADS:
         raise AdmissionRefused(
             f"adapter_config.json: task_type {task_type!r} is not known", "Known: " + ", ".join(HEADS)

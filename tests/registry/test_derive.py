@@ -72,8 +72,13 @@ def test_other_methods(document: Any, shapes: Any, kind: str, options: Any) -> N
         ("CAUSAL_LM", "text-generation", "causal-lm"),
         ("CAUSAL_LM", "summarization", "causal-lm"),
         ("SEQ_2_SEQ_LM", "translation", "seq2seq-lm"),
+        ("SEQ_2_SEQ_LM", "text2text-generation", "seq2seq-lm"),
+        ("SEQ_2_SEQ_LM", "question-answering-by-text", "seq2seq-lm"),
         ("FEATURE_EXTRACTION", "feature-extraction", "none"),
         (None, "multiple-choice", "multiple-choice"),
+        (None, "text2text-generation", "seq2seq-lm"),
+        (None, "translation", "seq2seq-lm"),
+        (None, "summarization", "seq2seq-lm"),
         (None, "text-classification", "sequence-classification"),
         (None, "something-else", "none"),
     ],
@@ -86,7 +91,13 @@ def test_heads(task_type: str | None, task: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("task_type", "task"),
-    [("SEQ_CLS", "token-classification"), ("TOKEN_CLS", "text-classification"), ("CAUSAL_LM", "question-answering")],
+    [
+        ("SEQ_CLS", "token-classification"),
+        ("TOKEN_CLS", "text-classification"),
+        ("CAUSAL_LM", "question-answering"),
+        ("CAUSAL_LM", "text2text-generation"),
+        ("SEQ_2_SEQ_LM", "text-generation"),
+    ],
 )
 def test_a_task_that_the_head_cannot_do(task_type: str, task: str) -> None:
     with pytest.raises(AdmissionRefused, match=f"^task: {task}"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError, BackboneError
+from adapterhub.runtime.batches import open_batch
 from adapterhub.runtime.engine import Engine
-from adapterhub.runtime.generate import Continuation, RunningBatch, encode_prompt
+from adapterhub.runtime.generate import Continuation, encode_prompt
 from adapterhub.tasks import LabelAnswer, TagAnswer
 from registry import open_registry
 from tests.support.adapters import Oracle, Recipe, make_adapter, publish
@@ -29,7 +30,8 @@ TEXTS = ["my computer is on fire and the printer is not", "hello"]
 class Shape:
     """An architecture: transformers' class, the options of its config, modules to adapt, and what `peft` can put on it.
 
-    It makes no prefix where the model takes no past, and a prompt only as wide as the hidden states.
+    It makes no prefix where the model takes no past, and a prompt only as wide as the hidden states. What a classifier
+    has besides its last layer is in `heads`, and `within` is how closely the model agrees with itself.
     """
 
     model: str
@@ -37,6 +39,8 @@ class Shape:
     targets: list[str]
     prefix: bool = True
     prompt: bool = True
+    heads: Sequence[str] = ()
+    within: float = 1e-9
 
 
 SHAPES = {
@@ -86,20 +90,23 @@ def make_base(folder: Path, shape: Shape, tokenizer: PreTrainedTokenizerFast) ->
 
 def recipes(shape: Shape, decoder: bool) -> dict[str, Recipe]:
     lora = {"r": 4, "target_modules": shape.targets}
+    head = {"modules_to_save": list(shape.heads)} if shape.heads else {}
     found = {
-        "labels": Recipe("SEQ_CLS", labels=3, options=lora, seed=1),
-        "dora": Recipe("SEQ_CLS", labels=2, options={**lora, "use_dora": True}, seed=2),
+        "labels": Recipe("SEQ_CLS", labels=3, options={**lora, **head}, seed=1),
+        "dora": Recipe("SEQ_CLS", labels=2, options={**lora, **head, "use_dora": True}, seed=2),
         "tags": Recipe("TOKEN_CLS", labels=5, options=lora, seed=3),
         "ia3": Recipe(
             "SEQ_CLS",
             labels=3,
             method="ia3",
-            options={"target_modules": shape.targets, "feedforward_modules": shape.targets[-1:]},
+            options={"target_modules": shape.targets, "feedforward_modules": shape.targets[-1:], **head},
             seed=6,
         ),
     }
     if shape.prompt:
-        found["prompt"] = Recipe("SEQ_CLS", labels=4, method="prompt", options={"num_virtual_tokens": 3}, seed=7)
+        found["prompt"] = Recipe(
+            "SEQ_CLS", labels=4, method="prompt", options={"num_virtual_tokens": 3, **head}, seed=7
+        )
         found["tags-prompt"] = Recipe("TOKEN_CLS", labels=3, method="prompt", options={"num_virtual_tokens": 2}, seed=8)
     if shape.prefix:
         found["prefix"] = Recipe(
@@ -110,9 +117,9 @@ def recipes(shape: Shape, decoder: bool) -> dict[str, Recipe]:
     return found
 
 
-@pytest.mark.parametrize("name", SHAPES)
-def test_a_mixed_batch_equals_peft(name: str, tiny_base: Path, tmp_path: Path) -> None:
-    shape, base_id = SHAPES[name], f"tests/tiny-{name}"
+def check_mixed_batch(shape: Shape, name: str, tiny_base: Path, tmp_path: Path) -> Backbone:
+    """All that `peft` can put on a base of this shape, in one batch, equals plain `peft` on each row; the backbone."""
+    base_id = f"tests/tiny-{name}"
     base = make_base(tmp_path / "base", shape, PreTrainedTokenizerFast.from_pretrained(tiny_base))
     backbone = Backbone.load(base, id=base_id, dtype=torch.float64)
     registry = open_registry(tmp_path / "registry")
@@ -126,19 +133,26 @@ def test_a_mixed_batch_equals_peft(name: str, tiny_base: Path, tmp_path: Path) -
         for (kind, text), answer in zip(rows, answers, strict=True):
             assert isinstance(answer, LabelAnswer | TagAnswer)
             expected = Oracle(made[kind], torch.float64)(backbone.tokenizer(text)["input_ids"])
-            torch.testing.assert_close(answer.logits, expected, rtol=0, atol=1e-9)
+            torch.testing.assert_close(answer.logits, expected, rtol=0, atol=shape.within)
         if "text" in made:
             version = engine.follow("acme/text")
             ids = encode_prompt(backbone, TEXTS[0])
             with engine.pool.wearing(version) as adapter, torch.inference_mode():
-                row, batch = Continuation(backbone, adapter, ids, 4), RunningBatch(backbone)
+                row, batch = Continuation(backbone, adapter, ids, 4), open_batch(backbone)
                 batch.join([row])
                 first = int(Oracle(made["text"], torch.float64)(ids)[-1].argmax())
                 assert row.tokens == [first] or (row.finished and first == SPECIAL["eos_token_id"])
                 while batch.running:
                     expected = Oracle(made["text"], torch.float64)(ids + row.tokens)[-1]
-                    torch.testing.assert_close(batch.next_logits()[0], expected, rtol=0, atol=1e-9)
+                    torch.testing.assert_close(batch.next_logits()[0], expected, rtol=0, atol=shape.within)
                     batch.step()
+    return backbone
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_mixed_batch_equals_peft(name: str, tiny_base: Path, tmp_path: Path) -> None:
+    backbone = check_mixed_batch(SHAPES[name], name, tiny_base, tmp_path)
+    assert backbone.layout is not None and backbone.layout.kind == "packed"
 
 
 def test_a_prefix_is_refused_where_peft_refuses_it(backbone: Backbone, tiny_base: Path, tmp_path: Path) -> None:
@@ -153,20 +167,52 @@ def test_a_prefix_is_refused_where_peft_refuses_it(backbone: Backbone, tiny_base
         engine.predict([("acme/prefix", "hello")])
 
 
-def test_what_cannot_be_packed_yet_is_refused_not_answered_wrongly(tiny_base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [("GraniteForCausalLM", {"logits_scaling": 4.0}), ("BertLMHeadModel", {"is_decoder": True})],
+    ids=["scaled", "transformed"],
+)
+def test_logits_that_are_more_than_an_output_embedding_are_the_models_own(
+    model: str, options: Mapping[str, Any], tiny_base: Path, tmp_path: Path
+) -> None:
+    base = make_base(
+        tmp_path, Shape(model, {**SMALL, **SPECIAL, **options}, []), PreTrainedTokenizerFast.from_pretrained(tiny_base)
+    )
+    backbone = Backbone.load(base, id="tests/tiny-own-head", dtype=torch.float64)
+    own = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float64).eval()
+    with Engine(backbone, open_registry(tmp_path / "registry")), torch.inference_mode():
+        row, batch = Continuation(backbone, None, encode_prompt(backbone, TEXTS[0]), 4), open_batch(backbone)
+        batch.join([row])
+        while batch.running:
+            expected = own(torch.tensor([row.prompt + row.tokens])).logits[0, -1]
+            torch.testing.assert_close(batch.next_logits()[0], expected, rtol=0, atol=1e-9)
+            batch.step()
+        assert row.tokens
+
+
+def test_what_can_be_neither_packed_nor_padded_is_refused_not_answered_wrongly(tiny_base: Path, tmp_path: Path) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_base)
     registry = open_registry(tmp_path / "registry")
-    deberta = make_base(tmp_path / "deberta", Shape("DebertaV2Model", SMALL, []), tokenizer)
-    with pytest.raises(BackboneError, match="does not take an attention function"):
-        Engine(Backbone.load(deberta, id="tests/tiny-deberta"), registry)
-    convolution = {**SMALL, **SPECIAL, "num_key_value_heads": 2, "layer_types": ["conv", "full_attention"]}
-    lfm2 = make_base(tmp_path / "lfm2", Shape("Lfm2ForCausalLM", convolution, []), tokenizer)
-    with pytest.raises(BackboneError, match="cannot serve packed rows"):
-        Engine(Backbone.load(lfm2, id="tests/tiny-lfm2", dtype=torch.float64), registry)
-    softcapped = {**SMALL, **SPECIAL, "num_key_value_heads": 2, "head_dim": 8, "final_logit_softcapping": None}
-    gemma2 = make_base(tmp_path / "gemma2", Shape("Gemma2ForCausalLM", softcapped, []), tokenizer)
-    with pytest.raises(BackboneError, match="softcap"):
-        Engine(Backbone.load(gemma2, id="tests/tiny-gemma2"), registry)
-    transformed = make_base(tmp_path / "bert", Shape("BertLMHeadModel", {**SMALL, "is_decoder": True}, []), tokenizer)
-    with pytest.raises(BackboneError, match="more than its output embedding"):
-        Backbone.load(transformed, id="tests/tiny-bert-lm")
+    for name, shape, why in (
+        (
+            "lfm2",
+            Shape(
+                "Lfm2ForCausalLM",
+                {**SMALL, **SPECIAL, "num_key_value_heads": 2, "layer_types": ["conv", "full_attention"]},
+                [],
+            ),
+            "cannot serve packed rows: packed rows differ .* cannot serve padded rows: a padded pass fails",
+        ),
+        ("nystromformer", Shape("NystromformerModel", SMALL, []), "cannot serve padded rows: padded rows differ"),
+        ("big-bird", Shape("BigBirdModel", SMALL, []), "attends by blocks until it meets its first short row"),
+        ("mamba", Shape("MambaForCausalLM", {**SMALL, **SPECIAL}, []), "cannot serve padded rows"),
+    ):
+        base = make_base(tmp_path / name, shape, tokenizer)
+        backbone = Backbone.load(base, id=f"tests/tiny-{name}", dtype=torch.float64)
+        with pytest.raises(BackboneError, match=why):
+            Engine(backbone, registry)
+        assert backbone.layout is None
+    labels = {**SMALL, "is_encoder_decoder": True}
+    both = make_base(tmp_path / "both", Shape("BertModel", labels, []), tokenizer)
+    with pytest.raises(BackboneError, match="does not go from text to text"):
+        Backbone.load(both, id="tests/tiny-both")

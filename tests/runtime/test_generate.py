@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 
 from adapterhub.backbone import Backbone, locate
 from adapterhub.errors import BackboneError, RequestError
+from adapterhub.runtime.batches import open_batch
 from adapterhub.runtime.engine import Engine
 from adapterhub.runtime.generate import Continuation, RunningBatch, encode_prompt
 from adapterhub.tasks import LabelAnswer
@@ -115,32 +116,37 @@ def test_one_mixed_batch_generates_what_peft_generates(tiny: Shelf) -> None:
         assert (answer.version.repository if answer.version else None) == (f"acme/{name}" if name else None)
 
 
-def test_rows_join_and_leave_between_steps_with_the_logits_of_peft(tiny: Shelf) -> None:
-    with Engine(tiny.backbone, tiny.registry) as engine, torch.inference_mode():
-        versions = [engine.follow(f"acme/{name}") for name in RECIPES]
+def check_joining_and_leaving(shelf: Shelf, recipes: Mapping[str, Recipe], within: float = 1e-9) -> None:
+    """Rows of all adapters, three joining at a step, have the logits of `peft` at each."""
+    with Engine(shelf.backbone, shelf.registry) as engine, torch.inference_mode():
+        versions = [engine.follow(f"acme/{name}") for name in recipes]
         with ExitStack() as stack:
             worn = [
                 (name, stack.enter_context(engine.pool.wearing(version)))
-                for name, version in zip(RECIPES, versions, strict=True)
+                for name, version in zip(recipes, versions, strict=True)
             ]
             rows = [
-                (name, encode_prompt(tiny.backbone, prompt), adapter)
+                (name, encode_prompt(shelf.backbone, prompt), adapter)
                 for (name, adapter), prompt in zip([*worn, (None, None)], PROMPTS * 3, strict=False)
             ]
-            waiting = [Continuation(tiny.backbone, adapter, ids, 5) for _, ids, adapter in rows]
+            waiting = [Continuation(shelf.backbone, adapter, ids, 5) for _, ids, adapter in rows]
             names = {id(row): name for row, (name, _, _) in zip(waiting, rows, strict=True)}
-            batch, steps = RunningBatch(tiny.backbone), 0
+            batch, steps = open_batch(shelf.backbone), 0
             while batch.running or waiting:
                 joining, waiting = waiting[:3], waiting[3:]
                 batch.join(joining)
                 for row in joining:
-                    assert row.tokens == tiny.greedy(names[id(row)], row.prompt, 1)
+                    assert row.tokens == shelf.greedy(names[id(row)], row.prompt, 1)
                 for row, logits in zip(batch.running, batch.next_logits(), strict=True):
-                    expected = tiny.peft_logits(names[id(row)], row.prompt + row.tokens)[-1]
-                    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-9)
+                    expected = shelf.peft_logits(names[id(row)], row.prompt + row.tokens)[-1]
+                    torch.testing.assert_close(logits, expected, rtol=0, atol=within)
                     steps += 1
                 batch.step()
             assert steps > 20
+
+
+def test_rows_join_and_leave_between_steps_with_the_logits_of_peft(tiny: Shelf) -> None:
+    check_joining_and_leaving(tiny, RECIPES)
 
 
 @pytest.mark.slow

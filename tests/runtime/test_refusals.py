@@ -138,7 +138,12 @@ CASES: dict[str, tuple[str, str, Callable[[Any], None], str]] = {
         "regression has one output, and 2 labels are named",
     ),
     "head of another kind": ("lora4", "manifest", put_in("head", "kind", "multiple-choice"), r"needs \[1, 32\]"),
-    "head that is not served": ("lora4", "manifest", put_in("head", "kind", "seq2seq-lm"), "not served yet"),
+    "head that the base lacks": (
+        "lora4",
+        "manifest",
+        put_in("head", "kind", "seq2seq-lm"),
+        "seq2seq-lm adapter needs a vocabulary head",
+    ),
     "virtual tokens without a task type": ("prefix5", "config", drop("task_type"), "states no task_type"),
     "module not in the backbone": ("lora4", "tensors", renamed, "query"),
     "targeted module missing": ("lora4", "tensors", one_module_less, "selects .*layer.0.attention.self.query, but"),

@@ -27,6 +27,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForMultipleChoice,
     AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
@@ -44,6 +45,7 @@ AUTO = {
     "QUESTION_ANS": (AutoModelForQuestionAnswering, "question-answering"),
     MULTIPLE_CHOICE: (AutoModelForMultipleChoice, "multiple-choice"),
     "CAUSAL_LM": (AutoModelForCausalLM, "text-generation"),
+    "SEQ_2_SEQ_LM": (AutoModelForSeq2SeqLM, "text2text-generation"),
     "FEATURE_EXTRACTION": (AutoModel, "feature-extraction"),
 }
 ENCODER_TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
@@ -133,15 +135,24 @@ class Oracle:
         self.model = PeftModel.from_pretrained(model, made.folder).to(dtype).eval()
 
     @torch.inference_mode()
-    def __call__(self, input_ids: Sequence[int], token_type_ids: Sequence[int] | None = None) -> torch.Tensor:
+    def __call__(
+        self,
+        input_ids: Sequence[int],
+        token_type_ids: Sequence[int] | None = None,
+        decoder_input_ids: Sequence[int] | None = None,
+    ) -> torch.Tensor:
         """Logits (or last hidden states) of a row's own tokens: ``[labels]``, ``[T, labels]``, ``[T, vocabulary]``.
 
-        ``[T, 2]`` (start, end) of question answering, ``[1]`` of a choice.
+        ``[T, 2]`` (start, end) of question answering, ``[1]`` of a choice; of an encoder-decoder's language model those
+        of the decoder's tokens.
         """
         ids = torch.tensor([list(input_ids)])
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         if token_type_ids is not None:
             inputs["token_type_ids"] = torch.tensor([list(token_type_ids)])
+        if decoder_input_ids is not None:
+            inputs["decoder_input_ids"] = torch.tensor([list(decoder_input_ids)])
+            return self.model(**inputs).logits[0]
         if self.choices:
             inputs = {name: values.unsqueeze(1) for name, values in inputs.items()}
         output = self.model(**inputs)
