@@ -110,7 +110,8 @@ class RunningBatch:
         """Let `rows` leave before they are finished."""
         for row in rows:
             row.finished = True
-        self._compose(self.running)
+        if rows:  # else what was worked out for those that run would be worked out again
+            self._compose(self.running)
 
     def next_logits(self) -> Tensor:
         """Feed each running sequence its newest token: ``[running, vocabulary]``, in the order of `running`.

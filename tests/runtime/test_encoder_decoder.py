@@ -22,6 +22,7 @@ from adapterhub.tasks import LabelAnswer
 from registry import Registry, open_registry
 from tests.runtime.test_architectures import SPECIAL, Shape, make_base
 from tests.support.adapters import Made, Oracle, Recipe, make_adapter, publish
+from tests.support.popularity import POPULARITIES, draw
 
 T5 = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0, **SPECIAL}
 BART = {
@@ -193,6 +194,17 @@ def test_one_mixed_batch_writes_what_generate_of_peft_writes(shelf: Shelf) -> No
         assert (answer.version.repository if answer.version else None) == (f"acme/{name}" if name else None)
     assert len({answer.token_ids for answer in answers}) > 3
     assert shelf.backbone.digest() == unchanged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("popularity", POPULARITIES)
+def test_a_batch_of_any_popularity_writes_what_peft_writes(shelf: Shelf, popularity: str) -> None:
+    names: list[str | None] = [*shelf.writing, None]
+    rows = [(name, SOURCES[index % 3]) for index, name in enumerate(draw(popularity, names, rows=16, seed=5))]
+    with Engine(shelf.backbone, shelf.registry) as engine:
+        answers = engine.generate([(name and f"acme/{name}", text) for name, text in rows], max_new_tokens=4)
+    for (name, text), answer in zip(rows, answers, strict=True):
+        assert list(answer.token_ids) == shelf.written(name, text, 4)
 
 
 def test_classifiers_answer_beside_text(shelf: Shelf) -> None:
