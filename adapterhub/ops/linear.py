@@ -77,7 +77,7 @@ def apply_deltas(y: Tensor, x: Tensor, segments: Sequence[Segment]) -> Tensor:
         rows = y[start:stop]
         if delta.a is not None and delta.b is not None:
             if delta.a.dtype == x.dtype == y.dtype:
-                rows.addmm_(x[start:stop] @ delta.a, delta.b, alpha=delta.scale)
+                rows.addmm_(torch.mm(x[start:stop], delta.a), delta.b, alpha=delta.scale)
             else:
                 wide = torch.promote_types(y.dtype, delta.a.dtype)
                 rows.add_(_shrunk(x[start:stop], delta.a, wide) @ delta.b.to(wide), alpha=delta.scale)
@@ -120,7 +120,7 @@ class StackedDeltas:
         deltas = [delta for _, _, delta in segments]
         self._start, self._stop = segments[0][0], segments[-1][1]
         self._shape = (len(segments), segments[0][1] - segments[0][0], -1)
-        self._dtype = dtype
+        self._wide = self._dtype = dtype
         self._a = self._b = None
         if deltas[0].a is not None and deltas[0].b is not None:
             self._wide = torch.promote_types(dtype, deltas[0].a.dtype)
@@ -133,13 +133,13 @@ class StackedDeltas:
 
     def apply(self, y: Tensor, x: Tensor) -> None:
         """As `apply_deltas`, for the stacked segments; `y` is written to."""
-        rows = y[self._start : self._stop].view(self._shape)
+        rows = self._worn(y)
         if self._a is not None and self._b is not None:
-            inputs = x[self._start : self._stop]
-            if not inputs.is_floating_point():
-                shrunk = torch.gather(self._a, 1, inputs.view(*self._shape[:2], 1).expand(-1, -1, self._a.shape[2]))
+            inputs = self._worn(x)
+            if x.is_floating_point():
+                shrunk = torch.bmm(inputs.to(self._wide), self._a)
             else:
-                shrunk = torch.bmm(inputs.view(self._shape).to(self._wide), self._a)
+                shrunk = torch.gather(self._a, 1, inputs.expand(-1, -1, self._a.shape[2]))
             if self._wide == self._dtype:
                 rows.baddbmm_(shrunk, self._b)
             else:
@@ -152,7 +152,12 @@ class StackedDeltas:
     def gate(self, x: Tensor) -> None:
         """As `gate_inputs`, for the stacked segments; `x` is written to."""
         if self._gate is not None:
-            x[self._start : self._stop].view(self._shape).mul_(self._gate)
+            self._worn(x).mul_(self._gate)
+
+    def _worn(self, rows: Tensor) -> Tensor:
+        """The stacked segments of `rows`, ``[segments, length, …]``."""
+        whole = self._start == 0 and self._stop == rows.shape[0]
+        return (rows if whole else rows[self._start : self._stop]).view(self._shape)
 
 
 class BatchDeltas:
@@ -185,7 +190,8 @@ class BatchDeltas:
         """As `apply_deltas`: `y` is written to."""
         for stack in self._stacked:
             stack.apply(y, x)
-        apply_deltas(y, x, self._single)
+        if self._single:
+            apply_deltas(y, x, self._single)
 
 
 def _runs(segments: Sequence[Segment]) -> list[list[Segment]]:

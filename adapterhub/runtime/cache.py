@@ -128,13 +128,15 @@ class _Share:
 
     Attributes:
         rows: which tokens of the step they are, or a slice if they are all of them in order.
-        lanes: indices in the block, or a slice if they are its first ones in order.
+        indices: of their lanes in the block.
+        lanes: the same, or a slice if they are its first ones in order.
         places: the position that each fills in this step.
         seen: positions up to the longest.
     """
 
     block: Block
     rows: Tensor | slice
+    indices: Tensor
     lanes: Tensor | slice
     places: Tensor
     seen: int
@@ -161,13 +163,13 @@ class NewestTokens:
             rows = sorted((lane.index, row) for row, lane in enumerate(lanes) if lane.block is block)
             indices, order = [index for index, _ in rows], [row for _, row in rows]
             places = [block.lanes[index].length for index in indices]
+            where = torch.tensor(indices, device=device)
             self._shares.append(
                 _Share(
                     block,
                     slice(None) if order == list(range(len(lanes))) else torch.tensor(order, device=device),
-                    slice(len(indices))
-                    if indices == list(range(len(indices)))
-                    else torch.tensor(indices, device=device),
+                    where,
+                    slice(len(indices)) if indices == list(range(len(indices))) else where,
                     torch.tensor(places, device=device),
                     max(places) + 1,
                 )
@@ -194,9 +196,8 @@ class NewestTokens:
         out = torch.empty_like(query)
         for share in self._shares:
             keys, values = share.block.layer(layer, key.transpose(0, 1))
-            at = torch.arange(len(share.places), device=key.device) if isinstance(share.lanes, slice) else share.lanes
-            keys[at, :, share.places] = key[share.rows]
-            values[at, :, share.places] = value[share.rows]
+            keys[share.indices, :, share.places] = key[share.rows]
+            values[share.indices, :, share.places] = value[share.rows]
             out[share.rows] = newest_token_attention(
                 query[share.rows],
                 keys[share.lanes, :, : share.seen],

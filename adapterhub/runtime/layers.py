@@ -77,7 +77,7 @@ def _padded(backbone: Backbone) -> Layout:
 
 def _gate_inputs(name: str, _: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor | None:
     plan = plans.current()
-    if plan is None:
+    if plan is None or plan.adapters.empty:
         return None
     x = inputs[0]
     deltas = plan.adapters.deltas(name, x.numel() // x.shape[-1])
@@ -86,7 +86,7 @@ def _gate_inputs(name: str, _: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor 
 
 def _add_deltas(name: str, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
     plan = plans.current()
-    if plan is None:
+    if plan is None or plan.adapters.empty:
         return
     y = output.view(-1, output.shape[-1])
     deltas = plan.adapters.deltas(name, y.shape[0])

@@ -20,7 +20,12 @@ from adapterhub.runtime.adapter import Adapter
 
 
 class AdapterMap:
-    """Which adapter each place of a step wears; a place is a token of packed rows, or a whole row of another batch."""
+    """Which adapter each place of a step wears; a place is a token of packed rows, or a whole row of another batch.
+
+    Attributes:
+        places: how many there are.
+        empty: whether no place wears an adapter that changes modules.
+    """
 
     def __init__(self, worn: Sequence[tuple[Adapter | None, int]], stack_in: torch.dtype | None = None) -> None:
         """Lay out ``(adapter, places)`` one after another.
@@ -37,6 +42,7 @@ class AdapterMap:
                 self._wear(start, start + places, adapter)
             start += places
         self.places = start
+        self.empty = not self._worn
 
     def _wear(self, start: int, stop: int, adapter: Adapter) -> None:
         if self._worn and self._worn[-1][1] == start and self._worn[-1][2] is adapter:
@@ -50,11 +56,11 @@ class AdapterMap:
             rows: of the module's flattened input: as many as there are places, or a multiple where each place has
                 several (a row of a padded batch has one for each of its tokens).
         """
-        if not self._worn:
+        if self.empty:
             return None
-        each = rows // self.places
-        key = (module, each)
+        key = (module, rows)
         if key not in self._deltas:
+            each = rows // self.places
             segments = [
                 (start * each, stop * each, adapter.deltas[module])
                 for start, stop, adapter in self._worn
