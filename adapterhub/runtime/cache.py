@@ -18,6 +18,7 @@ from adapterhub.ops import newest_token_attention
 from adapterhub.runtime.prefix import Prefix
 
 SMALLEST = 128  # positions
+GRANULE = 16  # positions; moving what is there costs a step's reading once in so many steps
 
 
 @dataclass(eq=False)
@@ -30,23 +31,27 @@ class Lane:
 
 
 class Block:
-    """Lanes of one capacity: per layer keys and values ``[lanes, kv_heads, capacity, head_dim]``.
+    """Lanes of similar length: per layer keys and values ``[lanes, kv_heads, stride, head_dim]``.
 
-    What a lane has not filled is zero: an unseen position weighs nothing, but nothing times infinity is not a number.
+    `stride`, how many positions a lane has, follows the longest one in steps of `GRANULE`, up to `capacity`: a CPU
+    reads lanes without gaps between them in half the time. What a lane has not filled is zero: an unseen position
+    weighs nothing, but nothing times infinity is not a number.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self.stride = 0
         self.lanes: list[Lane] = []
         self.layers: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def open(self) -> Lane:
-        """A new lane, behind those in use."""
+    def open(self, length: int) -> Lane:
+        """A new lane of `length` positions at least, behind those in use."""
         lane = Lane(self, len(self.lanes))
         self.lanes.append(lane)
         for keys, values in self.layers.values():
             keys[lane.index : lane.index + 1].zero_()
             values[lane.index : lane.index + 1].zero_()
+        self.reach(length)
         return lane
 
     def close(self, lane: Lane) -> None:
@@ -59,17 +64,28 @@ class Block:
             last.index = lane.index
             self.lanes[lane.index] = last
 
+    def reach(self, length: int) -> None:
+        """Let each lane have `length` positions at least."""
+        if length > self.stride:
+            self.stride = -(-length // GRANULE) * GRANULE
+            for layer, (keys, values) in self.layers.items():
+                self.layers[layer] = (self._grown(keys, keys), self._grown(values, values))
+
     def layer(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of `layer` with room for all lanes; `like` is ``[..., kv_heads, n, head_dim]``."""
         found = self.layers.get(layer)
         if found is None or found[0].shape[0] < len(self.lanes):
-            room = 1 << (len(self.lanes) - 1).bit_length()
-            grown = tuple(like.new_zeros(room, like.shape[-3], self.capacity, like.shape[-1]) for _ in range(2))
-            if found is not None:
-                for new, old in zip(grown, found, strict=True):
-                    new[: old.shape[0]] = old
-            found = self.layers[layer] = (grown[0], grown[1])
+            keys, values = found or (None, None)
+            found = self.layers[layer] = (self._grown(like, keys), self._grown(like, values))
         return found
+
+    def _grown(self, like: Tensor, old: Tensor | None) -> Tensor:
+        """Room for all lanes, with what `old` holds."""
+        room = 1 << (len(self.lanes) - 1).bit_length()
+        new = like.new_zeros(max(room, 0 if old is None else len(old)), like.shape[-3], self.stride, like.shape[-1])
+        if old is not None:
+            new[: len(old), :, : old.shape[2]] = old
+        return new
 
 
 class KeyValueCache:
@@ -80,7 +96,7 @@ class KeyValueCache:
 
     def open(self, length: int) -> Lane:
         """A lane with room for `length` positions at least."""
-        return self._block(length).open()
+        return self._block(length).open(length)
 
     def close(self, lane: Lane) -> None:
         """Give `lane` up; the memory of a block goes with its last lane."""
@@ -91,9 +107,9 @@ class KeyValueCache:
     def make_room(self, lane: Lane) -> None:
         """Let `lane` take one more position, moving it if it is full."""
         if lane.length < lane.block.capacity:
-            return
+            return lane.block.reach(lane.length + 1)
         old, new = lane.block, self._block(lane.length + 1)
-        moved = new.open()
+        moved = new.open(lane.length + 1)
         for layer, (keys, values) in old.layers.items():
             for source, target in zip((keys, values), new.layer(layer, keys), strict=True):
                 target[moved.index, :, : lane.length] = source[lane.index, :, : lane.length]
@@ -131,7 +147,6 @@ class _Share:
         indices: of their lanes in the block.
         lanes: the same, or a slice if they are its first ones in order.
         places: the position that each fills in this step.
-        seen: positions up to the longest.
     """
 
     block: Block
@@ -139,13 +154,12 @@ class _Share:
     indices: Tensor
     lanes: Tensor | slice
     places: Tensor
-    seen: int
     masks: dict[int | None, Tensor | None] = field(default_factory=dict)
 
     def visible(self, window: int | None) -> Tensor | None:
-        """Boolean ``[rows, seen]``, or None where all see all."""
+        """Boolean ``[rows, stride]``, or None where all see all."""
         if window not in self.masks:
-            at = torch.arange(self.seen, device=self.places.device)[None, :]
+            at = torch.arange(self.block.stride, device=self.places.device)[None, :]
             visible = at <= self.places[:, None]
             if window is not None:
                 visible &= at > self.places[:, None] - window
@@ -171,7 +185,6 @@ class NewestTokens:
                     where,
                     slice(len(indices)) if indices == list(range(len(indices))) else where,
                     torch.tensor(places, device=device),
-                    max(places) + 1,
                 )
             )
 
@@ -200,8 +213,8 @@ class NewestTokens:
             values[share.indices, :, share.places] = value[share.rows]
             out[share.rows] = newest_token_attention(
                 query[share.rows],
-                keys[share.lanes, :, : share.seen],
-                values[share.lanes, :, : share.seen],
+                keys[share.lanes],
+                values[share.lanes],
                 share.visible(window),
                 scale=scale,
             )
