@@ -47,8 +47,9 @@ test-registry-slim: .venv-hub/.done  ## the registry's tests where torch is not 
 	@.venv-hub/bin/python -c 'import importlib.util as u, sys; sys.exit("torch is installed here" if u.find_spec("torch") else 0)'
 	.venv-hub/bin/pytest -n 2 tests/registry
 
-bench: setup  ## what adapters cost over the bare backbone, against plain peft: ratios, about twenty minutes
+bench: setup  ## what adapters cost over the bare backbone, and what thousands of them cost: ratios, about an hour
 	$(BIN)/python -m benchmarks.mixed_batch
+	$(BIN)/python -m benchmarks.many_adapters
 
 clean:  ## forget both environments and all caches; runs/ stays
 	rm -rf .venv .venv-hub .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
