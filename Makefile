@@ -17,7 +17,7 @@ ifneq ($(wildcard ../shared/data),)
 export ADAPTERHUB_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help setup demo check lint types layers test test-registry-slim bench clean
+.PHONY: help setup demo check lint types layers test test-registry-slim soak bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 22
@@ -28,7 +28,7 @@ demo: setup  ## train two adapters, publish, serve both in one batch, swap one w
 	@$(BIN)/python -m demo
 
 check: lint types layers  ## what to run before each commit: style, types, layers, fast tests
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not soak'
 
 lint: setup
 	$(BIN)/ruff check
@@ -41,11 +41,14 @@ layers: setup
 	$(BIN)/lint-imports
 
 test: setup test-registry-slim  ## every test, as CI runs them
-	$(PYTEST) $(PYTEST_ARGS)
+	$(PYTEST) -m 'not soak' $(PYTEST_ARGS)
 
 test-registry-slim: .venv-hub/.done  ## the registry's tests where torch is not installed, as on a Hub server
 	@.venv-hub/bin/python -c 'import importlib.util as u, sys; sys.exit("torch is installed here" if u.find_spec("torch") else 0)'
 	.venv-hub/bin/pytest -n 2 tests/registry
+
+soak: setup  ## ten minutes of requests, swaps and unloading at once; fails if the process grows
+	$(BIN)/pytest -m soak -s tests/soak
 
 bench: setup  ## what adapters cost over the bare backbone, and what thousands of them cost: ratios, about an hour
 	$(BIN)/python -m benchmarks.mixed_batch
