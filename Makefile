@@ -53,6 +53,7 @@ soak: setup  ## ten minutes of requests, swaps and unloading at once; fails if t
 bench: setup  ## what adapters cost over the bare backbone, and what thousands of them cost: ratios, about an hour
 	$(BIN)/python -m benchmarks.mixed_batch
 	$(BIN)/python -m benchmarks.many_adapters
+	$(BIN)/python -m benchmarks.load_swap
 
 clean:  ## forget both environments and all caches; runs/ stays
 	rm -rf .venv .venv-hub .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -7,6 +7,7 @@ over the rounds are compared. Knows nothing of what is measured.
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import math
 import os
 import platform
@@ -125,6 +126,14 @@ def facts() -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "threads": torch.get_num_threads(),
     }
+
+
+def report(facts: Mapping[str, Any], found: Mapping[str, Any], as_json: bool) -> None:
+    """Print the results as one JSON line; for people, each figure on a line of its own before it."""
+    if not as_json:
+        for key, value in {**facts, **found}.items():
+            click.echo(f"{key:22} {value}")
+    click.echo(json.dumps({**facts, **found}))
 
 
 def version(package: str) -> str | None:

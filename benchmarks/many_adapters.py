@@ -28,7 +28,6 @@ A key is missing where --adapters leaves its configuration out.
 
 from __future__ import annotations
 
-import json
 import random
 import statistics
 import tempfile
@@ -44,15 +43,14 @@ import torch
 from torch import Tensor
 
 from adapterhub import Backbone, Engine
-from adapterhub.backbone import locate
 from adapterhub.backbone.quiet import quiet
 from adapterhub.runtime.engine import Budget, Request
 from adapterhub.tasks import Answer
 from benchmarks import clients, harness, workload
-from benchmarks.contenders.peft_classifier import PeftClassifier
-from benchmarks.fleet import LABELS, Fleet
-from benchmarks.harness import TOLERANCE, Contender, Disagreement
+from benchmarks.fleet import Fleet
+from benchmarks.harness import Contender
 from benchmarks.hits import Hits
+from benchmarks.oracle import Oracle
 from benchmarks.popularity import draw_ranked
 from benchmarks.workload import MINILM
 from registry import open_registry
@@ -60,7 +58,6 @@ from registry import open_registry
 SIZES = (20, 100, 1000, 10_000)
 LOAD = 0.7
 POLL_SECONDS = 2.0  # of one engine, as it is by default
-CHECKED = 4  # adapters whose answers are held against plain `peft` in every engine
 
 
 @dataclass(frozen=True)
@@ -140,40 +137,6 @@ class Served:
         return list(zip(drawn, self._texts, strict=True))
 
 
-class Oracle:
-    """What plain `peft` makes of the first few names and texts, one row and one adapter at a time."""
-
-    def __init__(self, fleet: Fleet, names: Sequence[str], texts: Sequence[str], backbone: Backbone) -> None:
-        """Run them.
-
-        Raises:
-            Disagreement: an adapter changes so little that agreement would prove nothing.
-        """
-        classifier = PeftClassifier(locate(MINILM).folder, len(LABELS))
-        for place, name in enumerate(names[:CHECKED]):
-            classifier.load(fleet.registry.pull(name), str(place))
-        self._names, self._texts = names[:CHECKED], texts
-        rows = [backbone.tokenizer(text)["input_ids"] for text in texts]
-        self._expected: dict[tuple[str, str], Tensor] = {}
-        for place, name in enumerate(self._names):
-            logits = [classifier.logits(str(place), row) for row in rows]
-            heads = [classifier.head_logits(str(place), row) for row in rows]
-            if problem := harness.changed(logits, heads, TOLERANCE):
-                raise Disagreement(f"{name}: {problem}")
-            self._expected.update(zip(((name, text) for text in texts), logits, strict=True))
-
-    def check(self, served: Served) -> None:
-        """Ask an engine the same by all clients at once.
-
-        Raises:
-            Disagreement: an answer is another one.
-        """
-        asked = [request for request in self._expected if request[0] in served.names]
-        found = [answer.logits for answer in clients.ask(served.answer, asked).answers]
-        if problem := harness.disagreement(found, [self._expected[request] for request in asked], TOLERANCE):
-            raise Disagreement(f"{served.name}: {problem}")
-
-
 def figures(seconds: Mapping[str, float], served: Sequence[Served], rows: int) -> dict[str, Any]:
     """The keys of the results from median seconds of each configuration's saturated round and its percentiles."""
     ratios = harness.ratios(seconds, seconds[ONE.name])
@@ -210,14 +173,14 @@ def measure(folder: Path, most: int, rows: int, rounds: int, say: Callable[[str]
         names = fleet.names(max(one.count for one in chosen), say)
         texts = workload.sentences(backbone.tokenizer.get_vocab(), rows)
         _check_lengths(texts, backbone)
-        oracle = Oracle(fleet, names, texts[:8], backbone)
+        oracle = Oracle(fleet.registry, names, texts[:8], backbone)
         served = []
         for one in chosen:
             say(f"{one.name}: loading")
             engine = Engine(backbone, fleet.registry, budget=Budget(), poll_seconds=POLL_SECONDS * len(chosen))
             served.append(Served(one, stack.enter_context(engine), names, texts))
             served[-1].prepare()
-            oracle.check(served[-1])
+            oracle.check(one.name, served[-1].names, served[-1].answer)
         say("saturated")
         seconds = harness.interleaved([one.saturated() for one in served], rounds)
         rate = LOAD * rows / seconds[ONE.name]
@@ -246,14 +209,9 @@ def main(most: int, rows: int, rounds: int, threads: int, folder: Path | None, a
     """Compare engines of many live adapters with an engine of one."""
     torch.set_num_threads(threads)
     facts = {**harness.facts(), "rounds": rounds, "rows": rows}
-    if not as_json:
-        click.echo(json.dumps(facts, indent=2))
     with tempfile.TemporaryDirectory() as scratch:
         found = measure(folder or Path(scratch), most, rows, rounds, partial(click.echo, err=True))
-    if not as_json:
-        for key, value in found.items():
-            click.echo(f"{key:16} {value}")
-    click.echo(json.dumps({**facts, **found}))
+    harness.report(facts, found, as_json)
 
 
 if __name__ == "__main__":
