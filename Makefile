@@ -50,8 +50,10 @@ test-registry-slim: .venv-hub/.done  ## the registry's tests where torch is not 
 soak: setup  ## ten minutes of requests, swaps and unloading at once; fails if the process grows
 	$(BIN)/pytest -m soak -s tests/soak
 
-bench: setup  ## what adapters cost over the bare backbone, against plain peft: ratios, about twenty minutes
+bench: setup  ## what adapters cost over the bare backbone, and what thousands of them cost: ratios, about an hour
 	$(BIN)/python -m benchmarks.mixed_batch
+	$(BIN)/python -m benchmarks.many_adapters
+	$(BIN)/python -m benchmarks.load_swap
 
 clean:  ## forget both environments and all caches; runs/ stays
 	rm -rf .venv .venv-hub .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from peft import IA3Config, LoraConfig, PeftConfig, PrefixTuningConfig, get_peft_model
 from safetensors import safe_open
+from torch import Tensor
 
 ENCODER_LINEARS = ("query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense")
 DECODER_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -107,20 +108,24 @@ def _config(family: Family, model: Any) -> PeftConfig:
     )
 
 
+def random_values(name: str, start: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Random values for the tensor `name` of an adapter, not zero and of a size that its method works with.
+
+    Args:
+        start: what `peft` starts it from.
+    """
+    noise = torch.randn(start.shape, generator=generator)
+    if "lora_A" in name:
+        return noise / math.sqrt(start.shape[1])
+    if "lora_B" in name:
+        return noise * NOISE
+    if "magnitude" in name:
+        return start.float() * (1 + 0.05 * noise)
+    return 1 + 0.1 * noise if "ia3" in name else noise
+
+
 @torch.no_grad()
 def _fill(adapted: Any, family: Family) -> None:
     for name, parameter in adapted.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        noise = torch.randn(parameter.shape)
-        if "lora_A" in name:
-            parameter.data = noise / math.sqrt(parameter.shape[1])
-        elif "lora_B" in name:
-            parameter.data = noise * NOISE
-        elif "magnitude" in name:
-            parameter.data = parameter.data.float() * (1 + 0.05 * noise)
-        elif "ia3" in name:
-            parameter.data = 1 + 0.1 * noise
-        else:
-            parameter.data = noise
-        parameter.data = parameter.data.to(family.dtype)
+        if parameter.requires_grad:
+            parameter.data = random_values(name, parameter).to(family.dtype)

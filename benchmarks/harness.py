@@ -7,6 +7,8 @@ over the rounds are compared. Knows nothing of what is measured.
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import math
 import os
 import platform
 import statistics
@@ -17,11 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import torch
 from torch import Tensor
 
+TOLERANCE = 1e-4  # of a row's largest value; float32
 WARM_UP = 2  # untimed rounds: buffers are allocated, caches filled
 PACKAGES = ("torch", "transformers", "peft", "polylora")
+
+
+class Disagreement(click.ClickException):
+    """A contender gives other answers than plain `peft`: its time would mean nothing."""
 
 
 def _nothing() -> None:
@@ -90,6 +98,25 @@ def disagreement(outputs: Sequence[Tensor], expected: Sequence[Tensor], toleranc
     return None
 
 
+def changed(outputs: Sequence[Tensor], bare: Sequence[Tensor], tolerance: float) -> str | None:
+    """The first row that an adapter leaves nearly as it is, so that agreement would prove nothing; None where none is.
+
+    Args:
+        bare: what comes out without the adapter.
+    """
+    for index, (found, row) in enumerate(zip(outputs, bare, strict=True)):
+        if not float((found - row).abs().max()) > 10 * tolerance * float(row.abs().max()):
+            return f"the adapter of row {index} changes nothing, so agreement would prove nothing"
+    return None
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The least of `values` that so many percent of them do not exceed (nearest rank)."""
+    if not values:
+        raise ValueError("no values, so no percentile")
+    return sorted(values)[max(math.ceil(len(values) * percent / 100) - 1, 0)]
+
+
 def facts() -> dict[str, Any]:
     """What the figures were measured on: machine, commit, versions (null where absent), threads."""
     return {
@@ -99,6 +126,14 @@ def facts() -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "threads": torch.get_num_threads(),
     }
+
+
+def report(facts: Mapping[str, Any], found: Mapping[str, Any], as_json: bool) -> None:
+    """Print the results as one JSON line; for people, each figure on a line of its own before it."""
+    if not as_json:
+        for key, value in {**facts, **found}.items():
+            click.echo(f"{key:22} {value}")
+    click.echo(json.dumps({**facts, **found}))
 
 
 def version(package: str) -> str | None:

@@ -1,14 +1,15 @@
-"""What all contenders are given: rows of token ids, and which adapter each row wears."""
+"""What all contenders are given: the bases, rows of token ids or of text, and which adapter each row wears."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from benchmarks.adapters import SavedAdapter
 
+MINILM, SMOLLM2 = "sentence-transformers/all-MiniLM-L6-v2", "HuggingFaceTB/SmolLM2-135M-Instruct"
 ROWS = 32
 SHORTEST, LONGEST = 8, 64  # tokens of an encoder's row
 CONTEXT = 64  # tokens that a decoder's row has cached before the measured step
@@ -41,6 +42,19 @@ def texts(vocabulary: int, first: int, last: int) -> list[Row]:
     rng = random.Random(SEED)
     lengths = [rng.randint(SHORTEST, LONGEST) for _ in range(ROWS)]
     return [[first, *_tokens(rng, vocabulary, length - 2), last] for length in lengths]
+
+
+def sentences(vocabulary: Iterable[str], count: int, seed: int = SEED) -> list[str]:
+    """Texts for an encoder that become as many tokens as the rows of `texts`: each word is one token, two are special.
+
+    Args:
+        vocabulary: a WordPiece vocabulary; its English words are read as they are.
+    """
+    words = sorted(
+        word for word in vocabulary if len(word) > 1 and word.isascii() and word.isalpha() and word.islower()
+    )
+    rng = random.Random(seed)
+    return [" ".join(rng.choices(words, k=rng.randint(SHORTEST, LONGEST) - 2)) for _ in range(count)]
 
 
 def prompts(vocabulary: int) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModel, AutoModelForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from benchmarks.harness import Contender
 from benchmarks.workload import Row
@@ -24,6 +24,13 @@ def load(folder: Path, decoder: bool) -> Any:
     model = auto.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa")
     if not decoder:
         model.pooler = None  # last hidden states are what is asked for
+    return model.eval().requires_grad_(False)
+
+
+def classifier(folder: Path, labels: int) -> Any:
+    """A classifier of its own over a checkpoint's base, as `load` opens it; its head is random."""
+    auto = AutoModelForSequenceClassification
+    model = auto.from_pretrained(folder, num_labels=labels, dtype=torch.float32, attn_implementation="sdpa")
     return model.eval().requires_grad_(False)
 
 

@@ -68,12 +68,13 @@ class Index:
             RepositoryNotFound: there is none of that name.
         """
         with self._database.read() as session:
-            row = rows.repository(session, repository)
-            versions = session.scalars(select(VersionRow).where(VersionRow.repository_id == row.id))
-            aliases = session.scalars(select(RefRow).where(RefRow.repository_id == row.id, RefRow.kind == rows.ALIAS))
+            found = session.execute(rows.VERSIONS_OF, {"repository": repository.lower()}).all()
+            if not found:
+                return RepositoryView(rows.repository(session, repository).name, [], {})
+            aliases = session.execute(rows.ALIASES_OF, {"repository_id": found[0].repository_id})
             return RepositoryView(
-                row.name,
-                [rows.as_version(row.name, version) for version in versions],
+                found[0].repository,
+                [rows.as_version(one.repository, one) for one in found],
                 {alias.name: alias.version for alias in aliases if alias.version},
             )
 
@@ -84,14 +85,13 @@ class Index:
             RepositoryNotFound, VersionNotFound: there is none.
         """
         with self._database.read() as session:
-            row = rows.repository(session, repository)
-            version = rows.version(session, row, number)
-            entries = session.scalars(
-                select(TreeEntryRow).where(TreeEntryRow.commit == version.commit).order_by(TreeEntryRow.path)
-            )
+            found = session.execute(rows.STORED, {"repository": repository.lower(), "number": number}).first()
+            if found is None:
+                raise rows.no_version(rows.repository(session, repository).name, number)
+            entries = session.execute(rows.TREE, {"commit": found.commit})
             tree = [FileEntry(path=entry.path, size=entry.size, sha256=entry.sha256) for entry in entries]
-            content = Content(Manifest.from_bytes(version.manifest), version.derived, tree)
-            return StoredVersion(rows.as_version(row.name, version), content, version.created)
+            content = Content(Manifest.from_bytes(found.manifest), found.derived, tree)
+            return StoredVersion(rows.as_version(found.repository, found), content, found.created)
 
     def holders(self, sha256: str) -> list[tuple[str, str]]:
         """Versions that hold a file of these bytes: their digests, and the file's path in them."""

@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from registry.errors import RepositoryNotFound, VersionNotFound
@@ -18,6 +18,32 @@ from registry.protocol import Status, Version
 from registry.selector import MAIN
 
 BRANCH, TAG, ALIAS = "branch", "tag", "alias"
+
+# What every resolve and pull asks: columns and no objects, in statements that are put together once.
+VERSIONS_OF = (
+    select(
+        RepositoryRow.name.label("repository"),
+        VersionRow.repository_id,
+        VersionRow.number,
+        VersionRow.digest,
+        VersionRow.commit,
+        VersionRow.status,
+        VersionRow.reason,
+    )
+    .join(VersionRow, VersionRow.repository_id == RepositoryRow.id)
+    .where(RepositoryRow.key == bindparam("repository"))
+)
+STORED = VERSIONS_OF.add_columns(VersionRow.manifest, VersionRow.derived, VersionRow.created).where(
+    VersionRow.number == bindparam("number")
+)
+ALIASES_OF = select(RefRow.name, RefRow.version).where(
+    RefRow.repository_id == bindparam("repository_id"), RefRow.kind == ALIAS
+)
+TREE = (
+    select(TreeEntryRow.path, TreeEntryRow.size, TreeEntryRow.sha256)
+    .where(TreeEntryRow.commit == bindparam("commit"))
+    .order_by(TreeEntryRow.path)
+)
 
 
 def repository(session: Session, name: str) -> RepositoryRow:
@@ -50,11 +76,16 @@ def version(session: Session, row: RepositoryRow, number: str) -> VersionRow:
     query = select(VersionRow).where(VersionRow.repository_id == row.id, VersionRow.number == number)
     found = session.scalar(query)
     if found is None:
-        raise VersionNotFound(f"{row.name} has no version {number}", "See its list of versions.")
+        raise no_version(row.name, number)
     return found
 
 
-def as_version(name: str, row: VersionRow) -> Version:
+def no_version(name: str, number: str) -> VersionNotFound:
+    """What whoever asks for a version that is not there is told."""
+    return VersionNotFound(f"{name} has no version {number}", "See its list of versions.")
+
+
+def as_version(name: str, row: VersionRow | Row[*tuple[Any, ...]]) -> Version:
     """The value that leaves the index."""
     return Version(name, row.number, row.digest, row.commit, cast(Status, row.status), row.reason)
 

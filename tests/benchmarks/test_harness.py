@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -67,3 +68,18 @@ def test_the_faster_bare_way_is_the_reference_and_the_fastest_peft_way_is_named(
 def test_least_time_is_the_longer_of_multiplying_and_reading() -> None:
     assert harness.least_seconds(flops=100, nbytes=10, flops_per_second=10, bytes_per_second=10) == 10
     assert harness.least_seconds(flops=10, nbytes=100, flops_per_second=10, bytes_per_second=10) == 10
+
+
+def test_an_adapter_that_changes_next_to_nothing_is_found() -> None:
+    bare = [torch.ones(3), torch.full((3,), 100.0)]
+    assert harness.changed([row * 1.01 for row in bare], bare, 1e-4) is None
+    assert "row 1 changes nothing" in str(harness.changed([bare[0] * 1.01, bare[1] + 1e-3], bare, 1e-4))
+
+
+def test_a_report_ends_with_one_json_line_and_is_nothing_else_where_that_is_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    harness.report({"threads": 1}, {"ratio": 0.5}, as_json=True)
+    assert capsys.readouterr().out == '{"threads": 1, "ratio": 0.5}\n'
+    harness.report({"threads": 1}, {"ratio": 0.5}, as_json=False)
+    assert len(capsys.readouterr().out.splitlines()) == 3

@@ -18,10 +18,10 @@ from transformers import PreTrainedTokenizerFast
 from adapterhub.backbone import Backbone
 from adapterhub.runtime.engine import Engine, Request
 from adapterhub.tasks import LabelAnswer
+from benchmarks.popularity import POPULARITIES, draw
 from registry import Registry, open_registry
 from tests.runtime.test_architectures import SHAPES, SMALL, SPECIAL, Shape, make_base
 from tests.support.adapters import Made, Oracle, Recipe, make_adapter, publish
-from tests.support.popularity import POPULARITIES, draw
 from tests.support.tiny import WORDS
 
 BASES: Mapping[str, Shape] = {

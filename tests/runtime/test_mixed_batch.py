@@ -16,9 +16,9 @@ from transformers import AutoModel
 from adapterhub.backbone import Backbone, locate
 from adapterhub.runtime.engine import Engine, Request
 from adapterhub.tasks import HiddenAnswer, LabelAnswer
+from benchmarks.popularity import POPULARITIES, draw
 from registry import open_registry
 from tests.support.adapters import Oracle, Recipe, make_adapter, publish
-from tests.support.popularity import POPULARITIES, draw
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 HEADS, RANKS, LENGTHS = (2, 3, 7, 77), (4, 8, 16), (1, 5, 16, 40)

@@ -18,9 +18,9 @@ from adapterhub.backbone import Backbone
 from adapterhub.errors import RequestError
 from adapterhub.runtime.engine import Budget, Engine, Request
 from adapterhub.tasks import Answer, HiddenAnswer, LabelAnswer, TagAnswer
+from benchmarks.popularity import POPULARITIES, draw
 from registry import RegistryError, open_registry
 from tests.runtime.conftest import RECIPES, Shelf
-from tests.support.popularity import POPULARITIES, draw
 from tests.support.tiny import WORDS
 
 

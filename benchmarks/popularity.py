@@ -18,9 +18,17 @@ POPULARITIES: dict[str, Callable[[int], list[float]]] = {
 
 
 def draw(popularity: str, items: Sequence[T], rows: int, seed: int) -> list[T]:
-    """`rows` items in random order; `distinct` takes each in turn, the others draw by weight."""
+    """`rows` items in random order; `distinct` takes each in turn, the others draw by weight.
+
+    Another seed makes another item the most popular one.
+    """
     rng = random.Random(seed)
     shuffled = rng.sample(list(items), len(items))
     if popularity == "distinct":
         return [shuffled[index % len(shuffled)] for index in range(rows)]
-    return rng.choices(shuffled, POPULARITIES[popularity](len(shuffled)), k=rows)
+    return draw_ranked(popularity, shuffled, rows, rng)
+
+
+def draw_ranked(popularity: str, items: Sequence[T], rows: int, rng: random.Random) -> list[T]:
+    """`rows` items drawn by weight; the first of `items` is the most popular one."""
+    return rng.choices(items, POPULARITIES[popularity](len(items)), k=rows)
