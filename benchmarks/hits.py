@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from adapterhub import Engine
-from adapterhub.runtime.entry import Entry, Stage
+from adapterhub.runtime.residency.entry import Entry, Stage
 from registry import Version
 
 TIERS = {Stage.DEVICE: "device", Stage.HOST: "host"}  # all other stages: it is being loaded

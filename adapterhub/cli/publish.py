@@ -73,7 +73,7 @@ def checked(folder: Path, facts: Facts, base_path: Path | None) -> Facts:
         BackboneError: the base is not here to check against.
         AdapterError: the adapter does not fit the base.
     """
-    from adapterhub.runtime.adapter import AdapterLoader
+    from adapterhub.runtime.adapters.adapter import AdapterLoader
     from registry import Manifest, open_registry
 
     with tempfile.TemporaryDirectory() as scratch:

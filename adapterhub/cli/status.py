@@ -12,7 +12,7 @@ from adapterhub.cli.output import Output, json_option, table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from adapterhub.runtime.record import Record
+    from adapterhub.runtime.residency.record import Record
 
 COLUMNS = ("version", "tier", "MiB", "loads", "load ms", "hits", "misses", "evictions", "in flight", "since")
 
@@ -32,7 +32,7 @@ def status_command(name: str | None, as_json: bool) -> None:
     import msgspec
 
     from adapterhub.errors import RequestError
-    from adapterhub.runtime import record as records
+    from adapterhub.runtime.residency import record as records
 
     found = [record for record in records.records() if name in (None, record.name)]
     if name is not None and not found:

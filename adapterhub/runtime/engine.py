@@ -18,19 +18,19 @@ from torch import Tensor
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterHubError, RequestError
-from adapterhub.runtime import generate, layers, read
-from adapterhub.runtime.adapter import Adapter, AdapterLoader
-from adapterhub.runtime.blend import Blend
+from adapterhub.runtime.adapters.adapter import Adapter, AdapterLoader
+from adapterhub.runtime.adapters.blend import Blend
+from adapterhub.runtime.adapters.memory import compact
 from adapterhub.runtime.entrance import Entrance, Request, Ticket
 from adapterhub.runtime.job import Job, Reading, Writing
-from adapterhub.runtime.memory import compact
-from adapterhub.runtime.pool import AdapterPool, closed
-from adapterhub.runtime.record import check_name
-from adapterhub.runtime.recorder import Recorder
+from adapterhub.runtime.passes import generate, layers, read
+from adapterhub.runtime.residency.pool import AdapterPool, closed
+from adapterhub.runtime.residency.record import check_name
+from adapterhub.runtime.residency.recorder import Recorder
+from adapterhub.runtime.residency.status import Residency, Status
+from adapterhub.runtime.residency.swapper import Swapper
+from adapterhub.runtime.residency.tiers import Budget
 from adapterhub.runtime.scheduler import Scheduler
-from adapterhub.runtime.status import Residency, Status
-from adapterhub.runtime.swapper import Swapper
-from adapterhub.runtime.tiers import Budget
 from adapterhub.tasks import Answer, Encoded, HiddenAnswer, TextAnswer
 from registry import Follower, Registry, Version
 

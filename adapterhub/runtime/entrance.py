@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import RequestError
-from adapterhub.runtime.adapter import Adapter
-from adapterhub.runtime.blend import Blend, blend
-from adapterhub.runtime.entry import Entry, Wearable
-from adapterhub.runtime.memory import compact
-from adapterhub.runtime.pool import AdapterPool
+from adapterhub.runtime.adapters.adapter import Adapter
+from adapterhub.runtime.adapters.blend import Blend, blend
+from adapterhub.runtime.adapters.memory import compact
+from adapterhub.runtime.residency.entry import Entry, Wearable
+from adapterhub.runtime.residency.pool import AdapterPool
 from adapterhub.tasks import Row
 from registry import Follower, Version
 

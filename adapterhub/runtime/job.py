@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from adapterhub.runtime.entry import Entry
-from adapterhub.runtime.generate import Continuation
+from adapterhub.runtime.passes.generate import Continuation
+from adapterhub.runtime.residency.entry import Entry
 from adapterhub.tasks import Encoded
 
 

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from adapterhub.runtime.adapter import Adapter
+from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.job import Job, Reading, Writing
-from adapterhub.runtime.pool import AdapterPool
-from adapterhub.runtime.read import EncodedRow
+from adapterhub.runtime.passes.read import EncodedRow
+from adapterhub.runtime.residency.pool import AdapterPool
 
 MAX_PASSED_OVER = 16  # steps
 

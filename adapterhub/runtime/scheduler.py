@@ -13,14 +13,14 @@ from collections.abc import Sequence
 import torch
 
 from adapterhub.backbone import Backbone
-from adapterhub.runtime import read
-from adapterhub.runtime.adapter import Adapter
-from adapterhub.runtime.batches import open_batch
-from adapterhub.runtime.generate import Continuation
+from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.job import Job, Reading, Writing
-from adapterhub.runtime.pool import AdapterPool, closed
+from adapterhub.runtime.passes import read
+from adapterhub.runtime.passes.batches import open_batch
+from adapterhub.runtime.passes.generate import Continuation
+from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.runtime.queue import JobQueue, Taken
-from adapterhub.runtime.read import EncodedRow
+from adapterhub.runtime.residency.pool import AdapterPool, closed
 
 
 class Scheduler:

@@ -9,9 +9,9 @@ import torch
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterHubError
-from adapterhub.runtime import generate, layers, read
-from adapterhub.runtime.adapter import Adapter, AdapterLoader
-from adapterhub.runtime.read import EncodedRow
+from adapterhub.runtime.adapters.adapter import Adapter, AdapterLoader
+from adapterhub.runtime.passes import generate, layers, read
+from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import Encoded
 from benchmarks.adapters import SavedAdapter
 from benchmarks.harness import Contender

@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError, BackboneError
-from adapterhub.runtime.batches import open_batch
 from adapterhub.runtime.engine import Engine
-from adapterhub.runtime.generate import Continuation, encode_prompt
+from adapterhub.runtime.passes.batches import open_batch
+from adapterhub.runtime.passes.generate import Continuation, encode_prompt
 from adapterhub.tasks import LabelAnswer, TagAnswer
 from registry import open_registry
 from tests.support.adapters import Oracle, Recipe, make_adapter, publish

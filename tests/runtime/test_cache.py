@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from adapterhub.ops import reference
-from adapterhub.runtime.cache import SMALLEST, Filling, KeyValueCache, Lane, NewestTokens
+from adapterhub.runtime.passes.cache import SMALLEST, Filling, KeyValueCache, Lane, NewestTokens
 
 LAYERS, KV_HEADS, WIDTH = 2, 2, 4
 

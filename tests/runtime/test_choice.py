@@ -10,8 +10,8 @@ import pytest
 from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 from adapterhub.errors import BackboneError
-from adapterhub.runtime.batches import open_batch
 from adapterhub.runtime.engine import Engine
+from adapterhub.runtime.passes.batches import open_batch
 from tests.runtime.test_encoder_decoder import EOS, SOURCES, Shelf
 
 

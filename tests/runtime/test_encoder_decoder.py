@@ -15,14 +15,14 @@ from transformers import AutoModelForSeq2SeqLM, PreTrainedTokenizerFast
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError, BackboneError, RequestError
-from adapterhub.runtime.batches import open_batch
 from adapterhub.runtime.engine import Engine
-from adapterhub.runtime.generate import Continuation
+from adapterhub.runtime.passes.batches import open_batch
+from adapterhub.runtime.passes.generate import Continuation
 from adapterhub.tasks import LabelAnswer
+from benchmarks.popularity import POPULARITIES, draw
 from registry import Registry, open_registry
 from tests.runtime.test_architectures import SPECIAL, Shape, make_base
 from tests.support.adapters import Made, Oracle, Recipe, make_adapter, publish
-from tests.support.popularity import POPULARITIES, draw
 
 T5 = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0, **SPECIAL}
 BART = {

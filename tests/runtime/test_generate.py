@@ -12,9 +12,9 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 
 from adapterhub.backbone import Backbone, locate
 from adapterhub.errors import BackboneError, RequestError
-from adapterhub.runtime.batches import open_batch
 from adapterhub.runtime.engine import Engine
-from adapterhub.runtime.generate import Continuation, RunningBatch, encode_prompt
+from adapterhub.runtime.passes.batches import open_batch
+from adapterhub.runtime.passes.generate import Continuation, RunningBatch, encode_prompt
 from adapterhub.tasks import LabelAnswer
 from registry import Registry, open_registry
 from tests.support.adapters import Made, Oracle, Recipe, make_adapter, publish

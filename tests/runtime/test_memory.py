@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from adapterhub.backbone import Backbone
-from adapterhub.runtime.adapter import AdapterLoader
-from adapterhub.runtime.memory import compact, on_device
+from adapterhub.runtime.adapters.adapter import AdapterLoader
+from adapterhub.runtime.adapters.memory import compact, on_device
 from tests.runtime.conftest import RECIPES, Shelf
 
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapterhub.runtime.engine import Engine
-from adapterhub.runtime.metrics import EngineCollector
+from adapterhub.runtime.residency.metrics import EngineCollector
 
 
 def scrape(port: int) -> dict[str, dict[tuple[str, ...], float]]:

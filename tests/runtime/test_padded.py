@@ -12,12 +12,12 @@ from transformers import AutoModel, PreTrainedTokenizerFast
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError
-from adapterhub.runtime import padded
-from adapterhub.runtime.batches import open_batch
 from adapterhub.runtime.engine import Engine
-from adapterhub.runtime.generate import Continuation, RunningBatch, encode_prompt
-from adapterhub.runtime.padded_batch import PaddedBatch
-from adapterhub.runtime.read import EncodedRow
+from adapterhub.runtime.passes import padded
+from adapterhub.runtime.passes.batches import open_batch
+from adapterhub.runtime.passes.generate import Continuation, RunningBatch, encode_prompt
+from adapterhub.runtime.passes.padded_batch import PaddedBatch
+from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import Encoded, HiddenAnswer, TagAnswer
 from registry import open_registry
 from tests.runtime.test_architectures import SMALL, SPECIAL, TEXTS, Shape, check_mixed_batch, make_base

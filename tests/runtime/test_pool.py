@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapterhub.errors import AdapterError, RequestError
-from adapterhub.runtime.entry import Stage
-from adapterhub.runtime.pool import AdapterPool
-from adapterhub.runtime.tiers import Budget
+from adapterhub.runtime.residency import pool as pools
+from adapterhub.runtime.residency.entry import Stage
+from adapterhub.runtime.residency.pool import AdapterPool
+from adapterhub.runtime.residency.tiers import Budget
 from registry import Version
 
 CPU = torch.device("cpu")
@@ -134,6 +135,20 @@ def test_what_is_counted_on_outlives_discarding_and_every_eviction() -> None:
     assert stages(pool) == {"b": Stage.HOST}
     assert pool.lease(other) is not None
     assert pool.tiers()["host"].nbytes == 8
+
+
+def test_the_allocator_is_trimmed_once_enough_was_unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    trimmed = threading.Event()
+    monkeypatch.setattr(pools, "trim", trimmed.set)
+    monkeypatch.setattr(pools, "TRIM_BYTES", 16)
+    pool = Shelf().pool()
+    for name in ("a", "b"):
+        step(pool, name)
+    pool.discard(version("a").digest)
+    pool.load(version("c"))  # behind which a trim would have been done
+    assert not trimmed.is_set()
+    pool.discard(version("b").digest)
+    assert trimmed.wait(10)
 
 
 def test_asking_again_for_what_is_being_given_up_keeps_it() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapterhub.runtime.entry import Entry
 from adapterhub.runtime.job import Job, Reading, Writing
-from adapterhub.runtime.pool import AdapterPool
 from adapterhub.runtime.queue import MAX_PASSED_OVER, JobQueue
+from adapterhub.runtime.residency.entry import Entry
+from adapterhub.runtime.residency.pool import AdapterPool
 from adapterhub.tasks import Encoded
 from tests.runtime.test_pool import Shelf, version
 

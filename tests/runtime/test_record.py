@@ -14,9 +14,9 @@ import pytest
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import RequestError
-from adapterhub.runtime import record as records
 from adapterhub.runtime.engine import Engine
-from adapterhub.runtime.entry import Stage
+from adapterhub.runtime.residency import record as records
+from adapterhub.runtime.residency.entry import Stage
 from registry import Registry, open_registry
 from tests.runtime.conftest import TINY, Shelf
 from tests.support.adapters import publish

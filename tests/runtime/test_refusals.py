@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError
-from adapterhub.runtime.adapter import AdapterLoader
+from adapterhub.runtime.adapters.adapter import AdapterLoader
 from tests.runtime.conftest import Shelf
 
 QUERY = "base_model.model.bert.encoder.layer.0.attention.self.query"

@@ -13,9 +13,10 @@ import torch
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import RequestError
-from adapterhub.runtime import read, scheduler
+from adapterhub.runtime import scheduler
 from adapterhub.runtime.engine import Budget, Engine, Request
-from adapterhub.runtime.read import EncodedRow
+from adapterhub.runtime.passes import read
+from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import LabelAnswer
 from registry import Version
 from tests.runtime.conftest import Shelf

@@ -14,9 +14,9 @@ import torch
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError
-from adapterhub.runtime.adapter import Adapter, AdapterLoader
+from adapterhub.runtime.adapters.adapter import Adapter, AdapterLoader
 from adapterhub.runtime.engine import Budget, Engine
-from adapterhub.runtime.entry import Entry, Stage
+from adapterhub.runtime.residency.entry import Entry, Stage
 from adapterhub.tasks import LabelAnswer
 from registry import Registry, RegistryError, Version, open_registry
 from registry.swap import SwapStage

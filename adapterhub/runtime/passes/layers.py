@@ -14,9 +14,9 @@ from transformers import AttentionInterface
 
 from adapterhub.backbone import Backbone, Layout
 from adapterhub.errors import BackboneError
-from adapterhub.runtime import encoder_decoder, probe, probe_padded
-from adapterhub.runtime import plan as plans
-from adapterhub.runtime.targets import ADAPTABLE, LINEAR
+from adapterhub.runtime.adapters.targets import ADAPTABLE, LINEAR
+from adapterhub.runtime.passes import encoder_decoder, probe, probe_padded
+from adapterhub.runtime.passes import plan as plans
 
 ATTENTION = "adapterhub-packed"
 CHANGES_THE_SCORES = ("softcap", "s_aux", "position_bias", "head_mask")  # what transformers' models ask for beside ours

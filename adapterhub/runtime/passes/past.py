@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from adapterhub.runtime.prefix import Prefix
+from adapterhub.runtime.adapters.prefix import Prefix
 
 Layers = Sequence[tuple[Tensor, Tensor]]
 """Keys and values of each layer: ``[rows, kv_heads, n, head_dim]``, or of one row without the first dimension."""

@@ -8,8 +8,8 @@ from typing import Protocol
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
-from adapterhub.runtime.generate import Continuation, RunningBatch
-from adapterhub.runtime.padded_batch import PaddedBatch
+from adapterhub.runtime.passes.generate import Continuation, RunningBatch
+from adapterhub.runtime.passes.padded_batch import PaddedBatch
 
 
 class Batch(Protocol):

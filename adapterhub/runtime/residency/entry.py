@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adapterhub.runtime.adapter import Adapter
-from adapterhub.runtime.blend import Blend
+from adapterhub.runtime.adapters.adapter import Adapter
+from adapterhub.runtime.adapters.blend import Blend
 from registry import Version
 
 Wearable = Version | Blend

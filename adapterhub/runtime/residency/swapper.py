@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from adapterhub.runtime.adapter import Adapter
-from adapterhub.runtime.pool import AdapterPool
+from adapterhub.runtime.adapters.adapter import Adapter
+from adapterhub.runtime.residency.pool import AdapterPool
 from registry import Registry, Version
 
 

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import BackboneError
-from adapterhub.runtime import plan as plans
-from adapterhub.runtime import read
-from adapterhub.runtime.cache import KeyValueCache, NewestTokens
-from adapterhub.runtime.plan import AdapterMap, Plan
-from adapterhub.runtime.read import EncodedRow
+from adapterhub.runtime.passes import plan as plans
+from adapterhub.runtime.passes import read
+from adapterhub.runtime.passes.cache import KeyValueCache, NewestTokens
+from adapterhub.runtime.passes.plan import AdapterMap, Plan
+from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import Encoded
 
 LENGTHS = (9, 5)

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import RequestError
-from adapterhub.runtime import plan as plans
-from adapterhub.runtime import read
-from adapterhub.runtime.adapter import Adapter
-from adapterhub.runtime.cache import Filling, KeyValueCache, Lane, NewestTokens
-from adapterhub.runtime.plan import AdapterMap, Plan
-from adapterhub.runtime.read import EncodedRow
+from adapterhub.runtime.adapters.adapter import Adapter
+from adapterhub.runtime.passes import plan as plans
+from adapterhub.runtime.passes import read
+from adapterhub.runtime.passes.cache import Filling, KeyValueCache, Lane, NewestTokens
+from adapterhub.runtime.passes.plan import AdapterMap, Plan
+from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import Encoded, Row
 from adapterhub.tasks.task import check_text
 
@@ -76,7 +76,7 @@ class RunningBatch:
 
     def __init__(self, backbone: Backbone) -> None:
         if backbone.layout is None or backbone.layout.kind != "packed":
-            raise ValueError("this backbone does not run packed steps; see runtime.batches.open_batch")
+            raise ValueError("this backbone does not run packed steps; see runtime.passes.batches.open_batch")
         self.running: list[Continuation] = []
         self._backbone = backbone
         self._cache = KeyValueCache()

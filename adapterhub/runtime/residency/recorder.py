@@ -8,9 +8,9 @@ from typing import Protocol
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterHubError
-from adapterhub.runtime import record as records
-from adapterhub.runtime.record import Record
-from adapterhub.runtime.status import Status
+from adapterhub.runtime.residency import record as records
+from adapterhub.runtime.residency.record import Record
+from adapterhub.runtime.residency.status import Status
 from registry import RegistryError, Version
 
 SECONDS = 1.0  # between two records at least

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
-from adapterhub.runtime import encoder_decoder, padded
-from adapterhub.runtime import plan as plans
-from adapterhub.runtime.choice import Choice
-from adapterhub.runtime.generate import Continuation, neighbours
-from adapterhub.runtime.past import Past, RowPast
-from adapterhub.runtime.plan import AdapterMap, Plan
-from adapterhub.runtime.read import EncodedRow
+from adapterhub.runtime.passes import encoder_decoder, padded
+from adapterhub.runtime.passes import plan as plans
+from adapterhub.runtime.passes.choice import Choice
+from adapterhub.runtime.passes.generate import Continuation, neighbours
+from adapterhub.runtime.passes.past import Past, RowPast
+from adapterhub.runtime.passes.plan import AdapterMap, Plan
+from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import Encoded
 
 Prefill = Callable[[Backbone, Sequence[EncodedRow]], tuple[Tensor, list[RowPast]]]

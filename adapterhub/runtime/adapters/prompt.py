@@ -13,7 +13,7 @@ from torch import Tensor
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError
-from adapterhub.runtime.prefix import TENSOR
+from adapterhub.runtime.adapters.prefix import TENSOR
 
 
 def read_prompt(

@@ -16,14 +16,14 @@ from torch.utils.hooks import RemovableHandle
 from transformers import DynamicCache, EncoderDecoderCache
 
 from adapterhub.backbone import Backbone
-from adapterhub.runtime import past as pasts
-from adapterhub.runtime import plan as plans
-from adapterhub.runtime.padded import Padded, passes, takes
-from adapterhub.runtime.past import Past, RowPast
-from adapterhub.runtime.plan import AdapterMap, Plan
+from adapterhub.runtime.passes import past as pasts
+from adapterhub.runtime.passes import plan as plans
+from adapterhub.runtime.passes.padded import Padded, passes, takes
+from adapterhub.runtime.passes.past import Past, RowPast
+from adapterhub.runtime.passes.plan import AdapterMap, Plan
 
 if TYPE_CHECKING:
-    from adapterhub.runtime.read import EncodedRow
+    from adapterhub.runtime.passes.read import EncodedRow
 
 
 def prefill(backbone: Backbone, rows: Sequence[EncodedRow]) -> tuple[Tensor, list[RowPast]]:

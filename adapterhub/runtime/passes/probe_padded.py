@@ -21,14 +21,14 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import BackboneError
-from adapterhub.runtime import encoder_decoder, padded, probe
-from adapterhub.runtime.choice import Choice
-from adapterhub.runtime.padded_batch import Feed, Prefill
-from adapterhub.runtime.past import Past, filled
-from adapterhub.runtime.plan import AdapterMap
-from adapterhub.runtime.prefix import Prefix, layers_taken, shape_of
-from adapterhub.runtime.read import EncodedRow
-from adapterhub.runtime.targets import ADAPTABLE
+from adapterhub.runtime.adapters.prefix import Prefix, layers_taken, shape_of
+from adapterhub.runtime.adapters.targets import ADAPTABLE
+from adapterhub.runtime.passes import encoder_decoder, padded, probe
+from adapterhub.runtime.passes.choice import Choice
+from adapterhub.runtime.passes.padded_batch import Feed, Prefill
+from adapterhub.runtime.passes.past import Past, filled
+from adapterhub.runtime.passes.plan import AdapterMap
+from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import Encoded
 
 PREFIX = 3

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from adapterhub.errors import RequestError
 from adapterhub.ops import LinearDelta
-from adapterhub.runtime.adapter import Adapter
+from adapterhub.runtime.adapters.adapter import Adapter
 from registry import Version
 
 

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
-from adapterhub.runtime import past as pasts
-from adapterhub.runtime import plan as plans
-from adapterhub.runtime.past import Past, RowPast
-from adapterhub.runtime.plan import AdapterMap, Plan
+from adapterhub.runtime.passes import past as pasts
+from adapterhub.runtime.passes import plan as plans
+from adapterhub.runtime.passes.past import Past, RowPast
+from adapterhub.runtime.passes.plan import AdapterMap, Plan
 
 if TYPE_CHECKING:
-    from adapterhub.runtime.read import EncodedRow
+    from adapterhub.runtime.passes.read import EncodedRow
 
 SHORT = 32  # tokens; rows up to here are padded to each other whatever their lengths
 

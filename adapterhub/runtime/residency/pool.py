@@ -17,12 +17,14 @@ from pathlib import Path
 import torch
 
 from adapterhub.errors import AdapterError, RequestError
-from adapterhub.runtime.adapter import Adapter
-from adapterhub.runtime.entry import Entry, Wearable
-from adapterhub.runtime.memory import on_device
-from adapterhub.runtime.status import Tier
-from adapterhub.runtime.tiers import Budget, Tiers
+from adapterhub.runtime.adapters.adapter import Adapter
+from adapterhub.runtime.adapters.memory import on_device, trim
+from adapterhub.runtime.residency.entry import Entry, Wearable
+from adapterhub.runtime.residency.status import Tier
+from adapterhub.runtime.residency.tiers import Budget, Tiers
 from registry import Version
+
+TRIM_BYTES = 32 << 20  # so much has to be unloaded for the allocator to be trimmed
 
 
 class AdapterPool:
@@ -276,6 +278,8 @@ class AdapterPool:
     def _drop_if_doomed(self, entry: Entry) -> None:
         if entry.doomed and entry.idle and entry.host.done():
             self._tiers.forget(entry)
+            if self._tiers.freed(TRIM_BYTES) and not self._closed:
+                self._loaders.submit(trim)
 
 
 def closed() -> RequestError:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from adapterhub.errors import BackboneError
 from adapterhub.ops import newest_token_attention
-from adapterhub.runtime.prefix import Prefix
+from adapterhub.runtime.adapters.prefix import Prefix
 
 SMALLEST = 128  # positions
 GRANULE = 16  # positions; moving what is there costs a step's reading once in so many steps

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from adapterhub.errors import AdapterError
 from adapterhub.ops import LinearDelta
-from adapterhub.runtime.targets import Parts, check_shapes, targeted_modules, weight_of
+from adapterhub.runtime.adapters.targets import Parts, check_shapes, targeted_modules, weight_of
 from adapterhub.tasks.heads import TaskShell
 
 A, B, BIAS, MAGNITUDE = ".lora_A.weight", ".lora_B.weight", ".lora_B.bias", ".lora_magnitude_vector"

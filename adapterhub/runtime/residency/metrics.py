@@ -13,8 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from adapterhub.runtime.entry import Stage
-from adapterhub.runtime.status import Residency, Status
+from adapterhub.runtime.residency.entry import Stage
+from adapterhub.runtime.residency.status import Residency, Status
 
 VERSION = ("version", "digest")
 GAUGES = {

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from adapterhub.ops import BatchDeltas
-from adapterhub.runtime.adapter import Adapter
+from adapterhub.runtime.adapters.adapter import Adapter
 
 
 class AdapterMap:

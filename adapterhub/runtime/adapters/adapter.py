@@ -24,11 +24,11 @@ from torch import Tensor
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterError
 from adapterhub.ops import LinearDelta
-from adapterhub.runtime import fitting
-from adapterhub.runtime.ia3 import read_ia3
-from adapterhub.runtime.lora import read_lora
-from adapterhub.runtime.prefix import Prefix, read_prefix
-from adapterhub.runtime.prompt import read_prompt
+from adapterhub.runtime.adapters import fitting
+from adapterhub.runtime.adapters.ia3 import read_ia3
+from adapterhub.runtime.adapters.lora import read_lora
+from adapterhub.runtime.adapters.prefix import Prefix, read_prefix
+from adapterhub.runtime.adapters.prompt import read_prompt
 from adapterhub.tasks import Task, task_of
 from adapterhub.tasks.heads import TASK_CLASSES, WRITES, TaskShell, fill
 from registry import Manifest
@@ -60,7 +60,7 @@ class Adapter:
         prompt: embeddings ``[n, hidden]`` in front of each row's own, in the backbone's dtype, or None.
         head: its own task head, or None (answers hidden states or text).
         task: encodes rows and decodes outputs, where the head has a task.
-        block: the memory that all its tensors lie in (``runtime.memory``), or None before they are put there.
+        block: the memory that all its tensors lie in (``runtime.adapters.memory``), or None before they are put there.
     """
 
     digest: str

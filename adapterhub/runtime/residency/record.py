@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from adapterhub import settings
 from adapterhub.errors import RequestError
-from adapterhub.runtime.status import Residency, Status, Tier
+from adapterhub.runtime.residency.status import Residency, Status, Tier
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 

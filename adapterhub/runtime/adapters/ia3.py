@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from adapterhub.errors import AdapterError
 from adapterhub.ops import LinearDelta
-from adapterhub.runtime.targets import LINEAR, check_shapes, targeted_modules, weight_of
+from adapterhub.runtime.adapters.targets import LINEAR, check_shapes, targeted_modules, weight_of
 from adapterhub.tasks.heads import TaskShell
 
 VECTOR = ".ia3_l"

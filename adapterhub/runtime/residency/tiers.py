@@ -10,9 +10,9 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from adapterhub.runtime.adapter import Adapter
-from adapterhub.runtime.entry import Entry, Tally, Wearable
-from adapterhub.runtime.status import Tier
+from adapterhub.runtime.adapters.adapter import Adapter
+from adapterhub.runtime.residency.entry import Entry, Tally, Wearable
+from adapterhub.runtime.residency.status import Tier
 
 HOST_BYTES = 2 << 30
 REMEMBERED = 10_000  # versions whose tally is kept after they left
@@ -48,7 +48,7 @@ class Tiers:
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # the least recently asked for first
         self._slots: OrderedDict[str, Entry] = OrderedDict()  # those that have one, the least recently leased first
         self._tallies: OrderedDict[str, Tally] = OrderedDict()
-        self._host_bytes = self._device_bytes = 0
+        self._host_bytes = self._device_bytes = self._freed = 0
 
     def entries(self) -> list[Entry]:
         """All entries, the least recently asked for first."""
@@ -121,6 +121,14 @@ class Tiers:
             del self._entries[entry.digest]
             self.close_slot(entry)
             self._host_bytes -= entry.nbytes
+            self._freed += entry.nbytes
+
+    def freed(self, enough: int) -> bool:
+        """Whether `enough` bytes of host memory were given up since this was last so."""
+        if self._freed < enough:
+            return False
+        self._freed = 0
+        return True
 
     def usage(self) -> dict[str, Tier]:
         """How full ``device`` and ``host`` are."""

@@ -14,11 +14,11 @@ from adapterhub.backbone import Backbone
 from adapterhub.errors import BackboneError, RequestError
 from adapterhub.ops import RowSpan, packed_attention
 from adapterhub.ops.attention import KeyValues
-from adapterhub.runtime import encoder_decoder, padded
-from adapterhub.runtime import plan as plans
-from adapterhub.runtime.adapter import Adapter, Head
-from adapterhub.runtime.plan import AdapterMap, Plan
-from adapterhub.runtime.prefix import Prefix
+from adapterhub.runtime.adapters.adapter import Adapter, Head
+from adapterhub.runtime.adapters.prefix import Prefix
+from adapterhub.runtime.passes import encoder_decoder, padded
+from adapterhub.runtime.passes import plan as plans
+from adapterhub.runtime.passes.plan import AdapterMap, Plan
 from adapterhub.tasks import Encoded
 
 

@@ -27,8 +27,8 @@ from transformers import (
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import BackboneError
-from adapterhub.runtime.encoder_decoder import start_token
-from adapterhub.runtime.generate import Continuation
+from adapterhub.runtime.passes.encoder_decoder import start_token
+from adapterhub.runtime.passes.generate import Continuation
 
 NOTHING: Mapping[str, Any] = {
     "repetition_penalty": 1.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adapterhub.runtime.entry import Entry, Stage, Wearable
+from adapterhub.runtime.residency.entry import Entry, Stage, Wearable
 from registry import Version
 from registry.swap import Swap
 
