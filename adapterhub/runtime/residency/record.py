@@ -48,20 +48,6 @@ class ResidentPart(Struct, frozen=True):
         return cls(version=str(one.version), digest=one.version.digest, stage=str(one.stage), **figures)
 
 
-class TierPart(Struct, frozen=True):
-    """How full a tier is; fields as in `Tier`."""
-
-    versions: int
-    nbytes: int
-    most_versions: int | None
-    most_bytes: int | None
-
-    @classmethod
-    def of(cls, tier: Tier) -> TierPart:
-        """As it is written down."""
-        return cls(tier.versions, tier.nbytes, tier.most_versions, tier.most_bytes)
-
-
 class SwapPart(Struct, frozen=True):
     """The last swap of a reference; fields as in ``registry.swap``, the error as text."""
 
@@ -92,7 +78,7 @@ class Record(Struct, frozen=True):
     following: dict[str, str]
     swaps: dict[str, SwapPart]
     resident: list[ResidentPart]
-    tiers: dict[str, TierPart]
+    tiers: dict[str, Tier]
     waiting: int
     writing: int
 
@@ -118,7 +104,7 @@ class Record(Struct, frozen=True):
                 for reference, swap in status.swaps.items()
             },
             resident=[ResidentPart.of(one) for one in status.resident],
-            tiers={tier: TierPart.of(usage) for tier, usage in status.tiers.items()},
+            tiers=dict(status.tiers),
             waiting=status.waiting,
             writing=status.writing,
         )
