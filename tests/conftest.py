@@ -20,6 +20,12 @@ import pytest
 DATA_VARIABLE = "ADAPTERHUB_DATA"
 NO_DATA = f"{DATA_VARIABLE} is unset: it names the folder of the real data sets that this test reads"
 
+# Here and not in a hook: a folder's conftest that is named on the command line is imported before hooks run.
+for _variable in ("ADAPTERHUB_HOME", "ADAPTERHUB_REGISTRY", "HF_HOME", "HF_TOKEN", "HF_ENDPOINT", "XDG_CACHE_HOME"):
+    os.environ.pop(_variable, None)
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["COLUMNS"] = "200"  # so that no table or usage line is cut
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-data", action="store_true", help=f"fail, not skip, a test that needs {DATA_VARIABLE}")
@@ -31,10 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
         home = tempfile.mkdtemp(prefix="adapterhub-tests-")
         config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
         os.environ["HOME"] = home
-    for variable in ("ADAPTERHUB_HOME", "ADAPTERHUB_REGISTRY", "HF_HOME", "HF_TOKEN", "HF_ENDPOINT", "XDG_CACHE_HOME"):
-        os.environ.pop(variable, None)
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["COLUMNS"] = "200"  # so that no table or usage line is cut
     sys.addaudithook(_only_loopback)
 
 
