@@ -251,9 +251,10 @@ def _check_worn(config: Method) -> None:
 
 def _tensors(file: Path) -> dict[str, Tensor]:
     try:
-        tensors = load(file.read_bytes())  # not load_file: safetensors 0.8 loses some memory at each of its calls
+        found = load(file.read_bytes())  # not load_file: safetensors 0.8 loses some memory at each of its calls
     except (SafetensorError, OSError) as error:
         raise AdapterError(f"{file.name} cannot be read: {error}", "Pull the version again.") from error
+    tensors = dict(sorted(found.items()))  # which come in any order, and the first fault is the one that is told
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
             raise AdapterError(f"{name} holds {tensor.dtype}", "Adapters hold floating-point tensors.")
