@@ -241,6 +241,8 @@ class Follower:
             with self._change:
                 wanted = self._wanted.get(reference)
                 if wanted is None or wanted.digest != new.digest:
+                    if self._swaps.get(reference) == swap:
+                        del self._swaps[reference]  # it ends here: another one is wanted, or none
                     return self._leave(new)
                 if failure is not None:
                     del self._wanted[reference]  # the next poll wants it again

@@ -121,8 +121,8 @@ class Engine:
             AdapterError: its version does not fit this backbone.
         """
         version = self.follower.follow(reference)
-        self.pool.load(version)
-        return version
+        with self.pool.holding(version):
+            return version
 
     def unload(self, reference: str) -> None:
         """Stop following `reference`; the memory of its version is free once nothing else uses it."""
@@ -137,8 +137,9 @@ class Engine:
             RequestError: too much is pinned already.
             RegistryError, AdapterError: as for `follow`.
         """
-        version = self.follow(reference)
-        self.pool.pin(version.digest, pinned)
+        version = self.follower.follow(reference)
+        with self.pool.holding(version):
+            self.pool.pin(version.digest, pinned)
         return version
 
     def refresh(self) -> None:
@@ -176,6 +177,8 @@ class Engine:
             RequestError: the backbone is an encoder, or an adapter has another head than the language model's.
             RegistryError, AdapterError: as for `predict`.
         """
+        if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int):
+            raise RequestError(f"max_new_tokens is {max_new_tokens!r}", "Give a whole number of tokens.")
 
         def job(ticket: Ticket) -> tuple[Job, list[Encoded]]:
             if not self._speaks(ticket.adapter):
@@ -198,8 +201,8 @@ class Engine:
             with self._entrance.loading(tickets) as loaded, _withdrawn(running):
                 for ticket in loaded:
                     job, inputs = make(ticket)
+                    running.append((ticket, job, inputs))  # before it is put: an interrupt must find it
                     self._scheduler.put(job)
-                    running.append((ticket, job, inputs))
                 for ticket, job, inputs in running:
                     answers[ticket.index] = self._answer(ticket, job.done.result(), inputs)
         return [answers[index] for index in range(len(requests))]

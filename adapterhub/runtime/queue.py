@@ -33,6 +33,10 @@ class Taken:
     prompts: list[tuple[Writing, Adapter | None]] = field(default_factory=list)
     failed: list[tuple[Job, RuntimeError]] = field(default_factory=list)
 
+    def jobs(self) -> list[Job]:
+        """All of them."""
+        return [job for parts in (self.reads, self.prompts, self.failed) for job, _ in parts]
+
     def __bool__(self) -> bool:
         return bool(self.reads or self.prompts or self.failed)
 
@@ -63,6 +67,7 @@ class JobQueue:
         taken, left = Taken(), self._max_step_tokens
         staying: list[Job] = []
         without_slot: list[Job] = []
+        unfinished: Job | None = None
         while self._jobs and left > 0:
             job = self._jobs.popleft()
             if job.withdrawn:
@@ -84,9 +89,11 @@ class JobQueue:
                 continue
             left -= self._add(taken, job, adapter, left)
             if job.unread:
-                self._jobs.appendleft(job)  # the rest of it comes first in the next step
+                unfinished = job
                 break
         self._jobs.extendleft(reversed(staying))
+        if unfinished is not None:
+            self._jobs.appendleft(unfinished)  # it holds a slot, so it goes before those that wait for one
         if taken:
             for job in without_slot:
                 job.passed_over += 1

@@ -1,8 +1,8 @@
 """The thread that computes: step after step over the rows of all callers, whatever they wear.
 
 A step reads rows, begins to continue prompts, and adds one token to everything that is being continued. What goes wrong
-in a step is the fault of one of its rows or of all: they are tried again one by one, so that a row is never refused for
-its neighbour's sake.
+while rows are read is the fault of one of them or of all: they are tried again one by one, so that a row is never
+refused for its neighbour's sake. What goes wrong while texts are continued ends all of them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 
 from adapterhub.backbone import Backbone
+from adapterhub.errors import RequestError
 from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.job import Job, Reading, Writing
 from adapterhub.runtime.passes import read
@@ -40,6 +41,7 @@ class Scheduler:
         self._closed = False
         self._batch = open_batch(backbone)
         self._writing: list[Writing] = []
+        self._taken = Taken()
         self._thread = threading.Thread(target=self._run, name="engine-steps", daemon=True)
         self._thread.start()
 
@@ -73,22 +75,31 @@ class Scheduler:
         self._thread.join()
 
     def _run(self) -> None:
-        while self._step():
-            pass
-        for job in [*self._queue, *self._writing]:
-            self._fail(job, closed())
+        error: Exception = closed()
+        try:
+            while self._step():
+                pass
+        except BaseException as fault:  # a fault of ours, or of a device that is gone: nobody may wait for this thread
+            error = RequestError(f"the engine cannot compute any more: {fault!r}", "Open another one.")
+        with self._changed:
+            self._closed = True
+            left = [*self._taken.jobs(), *self._queue, *self._writing]
+        for job in left:
+            self._fail(job, error)
 
     def _step(self) -> bool:
         """Compute what there is to compute, and keep nothing of it; False at the end."""
         taken = self._next()
         if taken is None:
             return False
+        self._taken = taken
         with torch.inference_mode():
             for job, error in taken.failed:
                 self._fail(job, error)
             self._read(sorted(taken.reads, key=lambda part: _digest(part[0])))
             self._begin(sorted(taken.prompts, key=lambda prompt: _digest(prompt[0])))
             self._continue()
+        self._taken = Taken()
         return True
 
     def _next(self) -> Taken | None:
@@ -157,7 +168,8 @@ class Scheduler:
     def _fail(self, job: Job, error: Exception) -> None:
         job.withdrawn = True  # what of it no step has read yet is not read any more
         self._release(job)
-        job.done.set_exception(error)
+        if not job.done.done():
+            job.done.set_exception(error)
 
     def _release(self, job: Job) -> None:
         with self._changed:

@@ -219,7 +219,7 @@ class Index:
         """
         with self._database.read() as session:
             mark = session.scalar(select(func.max(AuditRow.id))) or 0
-            if since is None:
+            if since is None or mark < since:  # the latter where the index was restored from an older copy
                 return Changes(mark, None)
             named = select(func.lower(AuditRow.repository)).where(AuditRow.id > since, AuditRow.id <= mark).distinct()
             return Changes(mark, frozenset(session.scalars(named)) if mark != since else frozenset())

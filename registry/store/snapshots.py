@@ -8,6 +8,7 @@ since whoever got it may be reading it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -110,17 +111,17 @@ class Snapshots:
             self._used = None if self._used is None else self._used + added
             if self._used is not None and self._used <= self._max_bytes:
                 return
-            found = sorted((folder.stat().st_mtime, folder) for folder in self._root.iterdir())
-            sizes = {folder: sum(file.stat().st_size for file in folder.rglob("*")) for _, folder in found}
+            found = sorted((_last_use(folder), folder) for folder in self._root.iterdir())
+            sizes = {folder: _size(folder) for _, folder in found}
             self._used = sum(sizes.values())
             if self._used <= self._max_bytes:
                 return
-            oldest = time.time() - IN_USE
-            for used, folder in found:
-                if self._used <= self._max_bytes * (1 - SPARE) or used > oldest:
+            for _, folder in found:
+                if self._used <= self._max_bytes * (1 - SPARE):
                     return
-                self.discard(folder)
-                self._used -= sizes[folder]
+                if _last_use(folder) < time.time() - IN_USE:  # asked again: measuring took its time
+                    self.discard(folder)
+                    self._used -= sizes[folder]
 
     def _rescue(self, folder: Path, entries: Iterable[FileEntry]) -> None:
         """Give back to the store what only a snapshot that is about to go still has intact."""
@@ -145,6 +146,23 @@ class Snapshots:
                 if not target.is_dir():
                     raise
                 # another process was faster, and its snapshot is verified like any other
+
+
+def _last_use(folder: Path) -> float:
+    """When a snapshot was used last, in seconds since the epoch; now if another process took it away just now."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _size(folder: Path) -> int:
+    """Bytes of its files; those that another process takes away meanwhile do not count."""
+    total = 0
+    for file in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
 
 
 def _own_entry(manifest: Manifest) -> FileEntry:

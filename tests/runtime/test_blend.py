@@ -89,6 +89,7 @@ def test_what_is_no_sum_is_refused_by_name(engine: Engine, name: str) -> None:
         ({"acme/lora4": math.inf}, "is inf"),
         ({"acme/lora4": "much"}, "is 'much'"),
         ({"acme/lora4": True}, "is True"),
+        ({"acme/lora4": 10**400}, "the weight of"),
     ],
     ids=str,
 )

@@ -63,6 +63,11 @@ def step(pool: AdapterPool, name: str) -> None:
         assert adapter.name == f"acme/{name}"  # type: ignore[attr-defined]
 
 
+def load(pool: AdapterPool, name: str) -> None:
+    with pool.holding(version(name)):
+        pass
+
+
 def test_the_least_recently_used_gives_its_slot_up_and_stays_in_host_memory() -> None:
     shelf = Shelf()
     pool = shelf.pool(slots=2)
@@ -96,8 +101,8 @@ def test_bytes_bound_the_device_as_slots_do() -> None:
 @pytest.mark.parametrize("tier", ["device", "host"])
 def test_what_is_larger_than_a_whole_tier_is_refused(tier: str) -> None:
     pool = Shelf().pool(**{f"{tier}_bytes": 7})
-    with pytest.raises(AdapterError, match=f"the whole {tier} budget is 7"):
-        pool.load(version("a"))
+    with pytest.raises(AdapterError, match=f"the {tier} budget leaves 7"):
+        load(pool, "a")
     assert pool.entries() == []
 
 
@@ -145,7 +150,7 @@ def test_the_allocator_is_trimmed_once_enough_was_unloaded(monkeypatch: pytest.M
     for name in ("a", "b"):
         step(pool, name)
     pool.discard(version("a").digest)
-    pool.load(version("c"))  # behind which a trim would have been done
+    load(pool, "c")  # behind which a trim would have been done
     assert not trimmed.is_set()
     pool.discard(version("b").digest)
     assert trimmed.wait(10)
@@ -183,10 +188,10 @@ def test_a_failed_load_leaves_nothing_and_the_next_try_starts_afresh() -> None:
     pool = shelf.pool(slots=1)
     for _ in range(2):
         with pytest.raises(AdapterError, match="does not fit"):
-            pool.load(version("a"))
+            load(pool, "a")
     assert shelf.loads["acme/a"] == 2 and pool.entries() == []
     shelf.broken.clear()
-    pool.load(version("a"))
+    load(pool, "a")
     assert stages(pool) == {"a": Stage.HOST}
 
 
@@ -203,6 +208,68 @@ def test_pinned_versions_give_way_to_none() -> None:
     for name in ("e", "f"):
         step(pool, name)
     assert "a" not in stages(pool)
+
+
+def test_pins_leave_half_of_the_devices_bytes_and_are_not_asked_for() -> None:
+    pool = Shelf().pool(device_bytes=20)
+    for name in ("a", "b"):
+        step(pool, name)
+    pool.pin(version("a").digest)
+    with pytest.raises(RequestError, match="16 bytes would be pinned"):
+        pool.pin(version("b").digest)
+    with pytest.raises(AdapterError, match="the device budget leaves 4"):
+        tight = Shelf().pool(device_bytes=17)
+        step(tight, "a")
+        tight.pin(version("a").digest)
+        tight.budget = Budget(device_bytes=12)
+        load(tight, "c")
+
+
+def test_what_was_counted_on_beyond_the_budget_leaves_when_it_is_done_with() -> None:
+    pool = Shelf().pool(host_bytes=16)
+    entries = [pool.claim(version(name)) for name in "abcd"]
+    for entry in entries:
+        entry.host.result(10)
+    assert pool.tiers()["host"].nbytes == 32
+    for entry in entries:
+        pool.unclaim(entry)
+    assert set(stages(pool)) == {"c", "d"} and pool.tiers()["host"].nbytes == 16
+
+
+def test_an_interrupt_belongs_to_the_thread_that_made_the_adapter() -> None:
+    pool = Shelf().pool()
+    begun, interrupt = threading.Event(), threading.Event()
+
+    def make() -> Any:
+        begun.set()
+        assert interrupt.wait(10)
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(pool.claim_made, version("a"), make)
+        assert begun.wait(10)
+        second = threads.submit(pool.claim_made, version("a"), make)
+        while sum(entry.claims for entry in pool.entries()) < 2:
+            threading.Event().wait(0.01)
+        interrupt.set()
+        with pytest.raises(KeyboardInterrupt):
+            first.result(10)
+        with pytest.raises(RequestError, match="interrupted"):
+            second.result(10)
+    assert pool.entries() == []
+
+
+def test_waiting_for_a_slot_ends_in_time_and_with_the_pool() -> None:
+    pool = Shelf().pool(slots=1)
+    with pool.wearing(version("a")), ThreadPoolExecutor(1) as threads:
+        entry = pool.claim(version("b"))
+        entry.host.result(10)
+        assert pool.lease_soon(entry, 0.01) is None
+        waiting = threads.submit(pool.lease_soon, entry)
+        threading.Event().wait(0.05)
+        pool.close()
+        with pytest.raises(RequestError, match="closed"):
+            waiting.result(10)
 
 
 def test_closing_tells_those_who_wait_for_a_load_that_was_not_begun() -> None:

@@ -122,3 +122,25 @@ def test_what_is_withdrawn_is_not_taken_and_holds_no_slot(worn: Worn) -> None:
     long.withdrawn = True
     assert not waiting.take(9) and len(waiting) == 0
     assert long.entry is not None and long.entry.leases == 0
+
+
+def test_one_that_did_not_fit_keeps_its_place_before_those_that_wait_for_its_slot() -> None:
+    """It holds the only slot: behind one that nobody may overtake, neither would ever be taken."""
+    worn = Worn(slots=1)
+    waiting = queue(worn, [worn.reading("b", 1)], tokens=50)
+    (held,) = [job for job, _ in waiting.take(9).reads]
+    waiting.release(held)
+    rare = worn.reading("a", 1)
+    waiting.put(worn.reading("b", 40))
+    waiting.put(rare)
+    for _ in range(3 * MAX_PASSED_OVER):
+        waiting.put(worn.reading("b", 40))
+        taken = waiting.take(9)
+        assert taken, "a step that takes nothing would be the last one"
+        for job, _ in taken.reads:
+            waiting.release(job)
+        if rare in [job for job, _ in taken.reads]:
+            break
+    else:
+        pytest.fail("the rare one never came")
+    worn.pool.close()

@@ -152,3 +152,38 @@ def test_more_adapters_than_slots_are_answered_all_the_same(backbone: Backbone, 
             asked = [threads.submit(engine.predict, [request]) for request in requests]
             assert_equal_to_peft(engine, shelf, requests, [future.result(60)[0] for future in asked])
         assert engine.status().tiers["device"].versions <= 2
+
+
+def test_an_engine_with_one_slot_never_stands_still(backbone: Backbone, shelf: Shelf) -> None:
+    """Long queues of a hot adapter, which do not fit into a step, and one row of another."""
+    with (
+        Engine(backbone, shelf.registry, budget=Budget(slots=1), max_step_tokens=24) as engine,
+        ThreadPoolExecutor(7) as threads,
+    ):
+        hot = [threads.submit(engine.predict, [("acme/lora4", ROW)] * 60) for _ in range(6)]
+        rare = threads.submit(engine.predict, [("acme/tags", ROW)])
+        assert_equal_to_peft(engine, shelf, [("acme/tags", ROW)], rare.result(120))
+        for future in hot:
+            assert len(future.result(120)) == 60
+
+
+def test_a_fault_of_the_engine_itself_leaves_nobody_waiting(
+    backbone: Backbone, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Engine(backbone, shelf.registry) as engine:
+        engine.follow("acme/lora4")
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError("a fault of ours")
+
+        monkeypatch.setattr(engine._scheduler, "_continue", broken)
+        for _ in range(2):
+            with pytest.raises(RequestError, match=r"cannot compute any more|closed"):
+                engine.predict([("acme/lora4", ROW), ("acme/tags", ROW)])
+                engine.predict([("acme/lora4", ROW)])
+
+
+@pytest.mark.parametrize("count", [2.5, True, "many", None])
+def test_a_number_of_tokens_that_is_none_is_refused(engine: Engine, count: Any) -> None:
+    with pytest.raises(RequestError, match="max_new_tokens is"):
+        engine.generate([("acme/lora4", ROW)], max_new_tokens=count)

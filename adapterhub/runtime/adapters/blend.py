@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,13 +21,15 @@ from adapterhub.ops import LinearDelta
 from adapterhub.runtime.adapters.adapter import Adapter
 from registry import Version
 
+LARGEST = 1e6  # of a weight, either way: beyond it nothing of the base would be left in float32
+
 
 @dataclass(frozen=True)
 class Blend:
     """Versions with their weights, in the order in which they were named; at least one.
 
     Raises:
-        RequestError: a weight is no finite number, or there is nothing to blend.
+        RequestError: a weight is no number within `LARGEST`, or there is nothing to blend.
     """
 
     parts: tuple[tuple[Version, float], ...]
@@ -37,8 +38,10 @@ class Blend:
         if not self.parts:
             raise RequestError("a blend of no adapters", "Name one at least, or None for the bare backbone.")
         for version, weight in self.parts:
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
-                raise RequestError(f"the weight of {version} is {weight!r}", "A weight is a finite number.")
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) <= LARGEST:
+                raise RequestError(
+                    f"the weight of {version} is {weight!r}", f"A weight is a number of {LARGEST:g} at most."
+                )
 
     @cached_property
     def digest(self) -> str:

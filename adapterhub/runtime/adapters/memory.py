@@ -1,8 +1,8 @@
 """The memory of an adapter: all its tensors in one block, which is taken from the system and given back at once.
 
 A block on a GPU is filled by one copy. A block in host memory is a mapping of its own, since what an allocator keeps of
-thousands of small tensors is not free for others; where the device is a GPU it is pinned, so that the copy runs beside
-what the GPU computes. Copies to a GPU have not been measured.
+thousands of small tensors is not free for others; where the device is a GPU it is pinned. Copies to a GPU have not been
+measured.
 
 What is not in a block, an adapter's many small objects, stays with the allocator until it is told to `trim`.
 """

@@ -58,9 +58,12 @@ class Block:
         """Give `lane` up; the last one takes its place."""
         last = self.lanes.pop()
         if last is not lane:
-            for keys, values in self.layers.values():
-                for store in (keys, values):
-                    store[lane.index] = store[last.index]
+            for stores in self.layers.values():
+                for store in stores:
+                    if last.index < len(store):
+                        store[lane.index] = store[last.index]
+                    elif lane.index < len(store):  # a pass failed before it came to this layer
+                        store[lane.index].zero_()
             last.index = lane.index
             self.lanes[lane.index] = last
 

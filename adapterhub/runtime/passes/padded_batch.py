@@ -97,9 +97,9 @@ class PaddedBatch:
     def _compose(self, rows: Sequence[tuple[Continuation, RowPast]]) -> None:
         """Run `rows` from now on, without those that are finished."""
         pasts = {id(row): past for row, past in rows}
-        self.running = neighbours([row for row, _ in rows if not row.finished])
-        left = [pasts[id(row)] for row in self.running]
-        self._past = Past(left) if left else None
+        running = neighbours([row for row, _ in rows if not row.finished])
+        past = Past([pasts[id(row)] for row in running]) if running else None  # which may find no memory
+        self.running, self._past = running, past
         self._adapters, self._stacked = None, False
 
     def _map(self, stack_in: torch.dtype | None) -> AdapterMap:

@@ -89,7 +89,8 @@ class Entry:
     @property
     def placed(self) -> bool:
         """Whether its slot is filled."""
-        return self.slot is not None and self.slot.done()
+        slot = self.slot  # which an operator's thread reads while the pool may take it back
+        return slot is not None and slot.done()
 
     @property
     def idle(self) -> bool:

@@ -55,6 +55,7 @@ class AdapterPool:
         self.changed = threading.Condition()
         self._fetch, self._read, self._device = fetch, read, device
         self._loaders = ThreadPoolExecutor(loaders, thread_name_prefix="adapter-loader")
+        self._copier = ThreadPoolExecutor(1, thread_name_prefix="adapter-copier")  # no copy waits for a load
         self._tiers = Tiers(budget)
         self._closed = False
 
@@ -93,15 +94,19 @@ class AdapterPool:
         with self.changed:
             entry.claims -= 1
             self._drop_if_doomed(entry)
+            if entry.idle:
+                self._tiers.shrink()
 
-    def load(self, version: Version) -> None:
-        """Bring `version` into host memory, and wait for it.
+    @contextmanager
+    def holding(self, version: Version) -> Iterator[Entry]:
+        """`version` in host memory, counted on until the block ends; waits for its load.
 
         Raises: as `claim`.
         """
         entry = self.claim(version)
         try:
             entry.host.result()
+            yield entry
         finally:
             self.unclaim(entry)
 
@@ -111,22 +116,29 @@ class AdapterPool:
 
         Raises: as `claim` and `lease`.
         """
-        entry = self.claim(version)
-        try:
-            entry.host.result()
-            adapter = self.lease_soon(entry)
+        with self.holding(version) as entry:
+            if (adapter := self.lease_soon(entry)) is None:
+                raise closed()
             try:
                 yield adapter
             finally:
                 self.unlease(entry)
-        finally:
-            self.unclaim(entry)
 
-    def lease_soon(self, entry: Entry) -> Adapter:
-        """As `lease`, but waits for a slot, and for what fills it."""
+    def lease_soon(self, entry: Entry, seconds: float | None = None) -> Adapter | None:
+        """As `lease`, but waits for a slot, and for what fills it; None if there is none within so many `seconds`.
+
+        Raises:
+            RequestError: the pool was closed meanwhile.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
         with self.changed:
             while (adapter := self.lease(entry)) is None:
-                self.changed.wait()
+                if self._closed:
+                    raise closed()
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    return None
+                self.changed.wait(left)
             return adapter
 
     def lease(self, entry: Entry) -> Adapter | None:
@@ -143,7 +155,7 @@ class AdapterPool:
                 if adapter.block is None or adapter.block.device == self._device:
                     slot.set_result(adapter)
                 else:
-                    self._loaders.submit(self._place, slot, adapter)
+                    self._copier.submit(self._place, slot, adapter)
             if entry.slot is None or not entry.placed:
                 return None
             filled = entry.slot
@@ -165,19 +177,17 @@ class AdapterPool:
         """Let the version of `digest` give way to no other one, or again; nothing happens if it is not here.
 
         Raises:
-            RequestError: every slot but one is pinned already, so no other version could be served.
+            RequestError: every slot but one is pinned already, or half of the device's bytes, so that what else is
+                asked for might find no place.
         """
         with self.changed:
             entry = self._tiers.find(digest)
             if entry is None:
                 return
-            held = sum(1 for other in self._tiers.entries() if other.pinned and other is not entry)
-            if pinned and held + 1 >= self.budget.slots:
-                raise RequestError(
-                    f"{held} of {self.budget.slots} slots are pinned, and one must stay free for everything else",
-                    "Unpin another version, or give the Engine more slots.",
-                )
+            if pinned:
+                self._tiers.check_pin(entry)
             entry.pinned = pinned
+            self.changed.notify_all()
 
     def discard(self, digest: str) -> None:
         """Give the version of `digest` up: now if nobody counts on it, else as soon as the last one is done."""
@@ -215,10 +225,13 @@ class AdapterPool:
         """Begin no further loads, and wait for those that are running; who waits for one that was not begun is told."""
         with self.changed:
             self._closed = True
+            self.changed.notify_all()
         self._loaders.shutdown(cancel_futures=True)
-        for entry in self.entries():
-            if not entry.host.done():
-                entry.host.set_exception(closed())
+        self._copier.shutdown(cancel_futures=True)
+        with self.changed:
+            for entry in self._tiers.entries():
+                if not entry.host.done():
+                    entry.host.set_exception(closed())
 
     def _claimed(self, version: Wearable) -> tuple[Entry, bool]:
         if self._closed:
@@ -247,22 +260,28 @@ class AdapterPool:
         except BaseException as error:
             with self.changed:
                 self._tiers.forget(entry)
-            entry.host.set_exception(error)
+                if not entry.host.done():  # else the pool was closed meanwhile
+                    entry.host.set_exception(error if isinstance(error, Exception) else _interrupted())
             if not isinstance(error, Exception):
                 raise  # an interrupt belongs to this thread
             return
         with self.changed:
+            if entry.host.done():
+                return
             entry.arrived(adapter, time.perf_counter() - started)
             entry.host.set_result(adapter)
             self._tiers.arrived(entry)
             self._drop_if_doomed(entry)
 
     def _check_size(self, entry: Entry, adapter: Adapter) -> None:
-        limits = {"host": self.budget.host_bytes, "device": self.budget.device_bytes}
+        device = self.budget.device_bytes
+        with self.changed:
+            pinned = sum(other.nbytes for other in self._tiers.pinned())
+        limits = {"host": self.budget.host_bytes, "device": None if device is None else device - pinned}
         for tier, limit in limits.items():
             if limit is not None and adapter.nbytes() > limit:
                 raise AdapterError(
-                    f"{entry.version} has {adapter.nbytes()} bytes of tensors, and the whole {tier} budget is {limit}",
+                    f"{entry.version} has {adapter.nbytes()} bytes of tensors, and the {tier} budget leaves {limit}",
                     f"Give the Engine a larger {tier} budget.",
                 )
 
@@ -270,8 +289,8 @@ class AdapterPool:
         """Copy to the device, in a loader's thread."""
         try:
             slot.set_result(on_device(adapter, self._device))
-        except RuntimeError as error:  # out of memory, say: for the rows that wanted it
-            slot.set_exception(error)
+        except BaseException as error:  # out of memory, say: for the rows that wanted it
+            slot.set_exception(error if isinstance(error, RuntimeError) else RuntimeError(str(error)))
         with self.changed:
             self.changed.notify_all()
 
@@ -280,6 +299,10 @@ class AdapterPool:
             self._tiers.forget(entry)
             if self._tiers.freed(TRIM_BYTES) and not self._closed:
                 self._loaders.submit(trim)
+
+
+def _interrupted() -> RequestError:
+    return RequestError("another caller began to make this adapter and was interrupted", "Ask again.")
 
 
 def closed() -> RequestError:

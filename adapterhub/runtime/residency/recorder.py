@@ -7,11 +7,10 @@ import time
 from typing import Protocol
 
 from adapterhub.backbone import Backbone
-from adapterhub.errors import AdapterHubError
 from adapterhub.runtime.residency import record as records
 from adapterhub.runtime.residency.record import Record
 from adapterhub.runtime.residency.status import Status
-from registry import RegistryError, Version
+from registry import Version
 
 SECONDS = 1.0  # between two records at least
 SHARE = 0.02  # of the time at most: thousands of versions take long to write down
@@ -56,10 +55,10 @@ class Recorder:
     def _run(self, last: Record | None) -> None:
         for reference in last.restorable() if last else []:
             if self._stop.is_set():
-                break
+                return  # the last record has more than is here now
             try:
                 self._engine.follow(reference)
-            except (RegistryError, AdapterHubError, OSError) as error:  # revoked since, say; the others come back
+            except Exception as error:  # revoked since, say, or too large now; the others come back
                 self.failures[reference] = error
         while not self._stop.is_set():
             began = time.perf_counter()

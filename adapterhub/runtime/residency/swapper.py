@@ -9,6 +9,8 @@ from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.residency.pool import AdapterPool
 from registry import Registry, Version
 
+SLOT_SECONDS = 1.0  # then the first row gets it one: rows that wait in the queue are not to hold a swap up
+
 
 class Swapper:
     """The hooks of the engine's follower. Called by its threads, never by one that computes."""
@@ -26,7 +28,7 @@ class Swapper:
         self._folders[version.digest] = self._registry.pull(version)
 
     def verify(self, version: Version) -> None:
-        """Hold it against the backbone, and give it a slot.
+        """Hold it against the backbone, and give it a slot if there is one within `SLOT_SECONDS`.
 
         Raises:
             AdapterError: it does not fit.
@@ -35,8 +37,8 @@ class Swapper:
         folder = self._folders.pop(version.digest)
         entry = self._pool.claim_made(version, lambda: self._read(folder))
         try:
-            self._pool.lease_soon(entry)
-            self._pool.unlease(entry)
+            if self._pool.lease_soon(entry, SLOT_SECONDS) is not None:
+                self._pool.unlease(entry)
         except RuntimeError:
             self._pool.discard(version.digest)
             raise

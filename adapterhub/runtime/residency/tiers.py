@@ -10,6 +10,7 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from adapterhub.errors import RequestError
 from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.residency.entry import Entry, Tally, Wearable
 from adapterhub.runtime.residency.status import Tier
@@ -72,9 +73,13 @@ class Tiers:
     def arrived(self, entry: Entry) -> None:
         """Count the bytes of an entry whose adapter is in host memory now, and let others give way to it."""
         self._host_bytes += entry.nbytes
+        self.shrink(entry)
+
+    def shrink(self, keep: Entry | None = None) -> None:
+        """Let those on which nobody counts leave host memory until it is within its budget; `keep` stays."""
         while self._host_bytes > self.budget.host_bytes:
             idle = (one for one in self._entries.values() if one.idle and not one.pinned and one.host.done())
-            victim = next((one for one in idle if one is not entry), None)
+            victim = next((one for one in idle if one is not keep), None)
             if victim is None:
                 return
             self.forget(victim)
@@ -108,6 +113,29 @@ class Tiers:
         if self._slots.pop(entry.digest, None) is not None:
             self._device_bytes -= entry.nbytes
         entry.slot = None
+
+    def pinned(self) -> list[Entry]:
+        """Those that give way to none."""
+        return [entry for entry in self._entries.values() if entry.pinned]
+
+    def check_pin(self, entry: Entry) -> None:
+        """Refuse to pin `entry` where what else is asked for might find no place.
+
+        Raises:
+            RequestError: every slot but one would be pinned, or more than half of the device's bytes.
+        """
+        others, limit = [other for other in self.pinned() if other is not entry], self.budget.device_bytes
+        if len(others) + 1 >= self.budget.slots:
+            raise RequestError(
+                f"{len(others)} of {self.budget.slots} slots are pinned, and one must stay free for everything else",
+                "Unpin another version, or give the Engine more slots.",
+            )
+        nbytes = sum(other.nbytes for other in [*others, entry])
+        if limit is not None and 2 * nbytes > limit:
+            raise RequestError(
+                f"{nbytes} bytes would be pinned, more than half of the device's {limit}",
+                "Unpin another version, or give the Engine more device_bytes.",
+            )
 
     def retire(self, entry: Entry) -> None:
         """Take its slot back, and let its host memory be the first to be given up."""
