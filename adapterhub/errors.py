@@ -8,6 +8,7 @@
     ├── BackboneError          a base model is not here, or cannot be loaded
     ├── AdapterError           an adapter folder does not fit its backbone: refused, nothing was loaded
     ├── RequestError           one row of a request cannot be answered
+    │   └── EngineClosed       nor can any other one, by this engine
     ├── RunError               a run's folder cannot be used as asked
     └── MissingDependency      a package that this command needs is not installed
 
@@ -62,6 +63,15 @@ class RequestError(AdapterHubError):
     """One row of a request cannot be answered."""
 
     code = "request"
+
+
+class EngineClosed(RequestError):
+    """The engine was closed, or came to a fault after which it can compute no more."""
+
+    code = "closed"
+
+    def __init__(self, message: str = "the engine is closed", hint: str = "Open another one.") -> None:
+        super().__init__(message, hint)
 
 
 class RunError(AdapterHubError):

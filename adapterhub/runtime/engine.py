@@ -17,14 +17,14 @@ from typing import cast
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
-from adapterhub.errors import AdapterHubError, RequestError
+from adapterhub.errors import AdapterHubError, EngineClosed, RequestError
 from adapterhub.runtime.adapters.adapter import Adapter, AdapterLoader
 from adapterhub.runtime.adapters.blend import Blend
 from adapterhub.runtime.adapters.memory import compact
 from adapterhub.runtime.entrance import Entrance, Request, Ticket
 from adapterhub.runtime.job import Job, Reading, Writing
 from adapterhub.runtime.passes import generate, layers, read
-from adapterhub.runtime.residency.pool import AdapterPool, closed
+from adapterhub.runtime.residency.pool import AdapterPool
 from adapterhub.runtime.residency.record import check_name
 from adapterhub.runtime.residency.recorder import Recorder
 from adapterhub.runtime.residency.status import Residency, Status
@@ -194,7 +194,7 @@ class Engine:
         self, requests: Sequence[Request], make: Callable[[Ticket], tuple[Job, list[Encoded]]]
     ) -> list[Answer]:
         if self._closed:
-            raise closed()
+            raise EngineClosed()
         answers: dict[int, Answer] = {}
         for tickets in self._entrance.parts(self._entrance.enter(requests)):
             running: list[tuple[Ticket, Job, list[Encoded]]] = []

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 
 from adapterhub.backbone import Backbone
-from adapterhub.errors import RequestError
+from adapterhub.errors import EngineClosed
 from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.job import Job, Reading, Writing
 from adapterhub.runtime.passes import read
@@ -21,7 +21,7 @@ from adapterhub.runtime.passes.batches import open_batch
 from adapterhub.runtime.passes.generate import Continuation
 from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.runtime.queue import JobQueue, Taken
-from adapterhub.runtime.residency.pool import AdapterPool, closed
+from adapterhub.runtime.residency.pool import AdapterPool
 
 
 class Scheduler:
@@ -59,11 +59,11 @@ class Scheduler:
         """Let `job` be done. Its adapter is in host memory, and stays claimed until then.
 
         Raises:
-            RequestError: the scheduler was closed.
+            EngineClosed: it was closed.
         """
         with self._changed:
             if self._closed:
-                raise closed()
+                raise EngineClosed()
             self._queue.put(job)
             self._changed.notify_all()
 
@@ -75,12 +75,12 @@ class Scheduler:
         self._thread.join()
 
     def _run(self) -> None:
-        error: Exception = closed()
+        error: Exception = EngineClosed()
         try:
             while self._step():
                 pass
         except BaseException as fault:  # a fault of ours, or of a device that is gone: nobody may wait for this thread
-            error = RequestError(f"the engine cannot compute any more: {fault!r}", "Open another one.")
+            error = EngineClosed(f"the engine cannot compute any more: {fault!r}")
         with self._changed:
             self._closed = True
             left = [*self._taken.jobs(), *self._queue, *self._writing]

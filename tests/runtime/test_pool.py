@@ -221,7 +221,7 @@ def test_pins_leave_half_of_the_devices_bytes_and_are_not_asked_for() -> None:
         tight = Shelf().pool(device_bytes=17)
         step(tight, "a")
         tight.pin(version("a").digest)
-        tight.budget = Budget(device_bytes=12)
+        tight._tiers.budget = Budget(device_bytes=12)
         load(tight, "c")
 
 

@@ -203,7 +203,7 @@ def test_a_fault_at_any_stage_leaves_the_old_version_answering_as_before(
             elif stage == "verifying":
                 patch.setattr(AdapterLoader, "load", fail)
             elif stage == "too large":
-                patch.setattr(type(engine.pool), "_check_size", fail)
+                patch.setattr(engine.pool._tiers, "check_size", fail)
             else:
                 patch.setattr(engine.pool, "lease", out_of_memory)
             registry.alias("acme/swap", "production", "2.0.0", expect="1.0.0")

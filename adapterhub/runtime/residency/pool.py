@@ -1,8 +1,7 @@
 """Which versions are in memory: host memory first, then a slot on the device; both bounded, both by digest.
 
-The tiers are registry → disk (the registry's verified folders) → host → device. Where the device computes in host
-memory, taking a slot copies nothing. A version is loaded once however many ask, in threads of the pool's own, never in
-one that computes.
+Where the device computes in host memory, taking a slot copies nothing. A version is loaded once however many ask, in
+threads of the pool's own, never in one that computes.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from adapterhub.errors import AdapterError, RequestError
+from adapterhub.errors import EngineClosed, RequestError
 from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.adapters.memory import on_device, trim
 from adapterhub.runtime.residency.entry import Entry, Wearable
@@ -24,7 +23,7 @@ from adapterhub.runtime.residency.status import Tier
 from adapterhub.runtime.residency.tiers import Budget, Tiers
 from registry import Version
 
-TRIM_BYTES = 32 << 20  # so much has to be unloaded for the allocator to be trimmed
+TRIM_BYTES = 8 << 20  # so much has to be unloaded for the allocator to be trimmed
 
 
 class AdapterPool:
@@ -65,7 +64,7 @@ class AdapterPool:
         Its ``host`` gives the adapter, or raises what the registry or the check against the backbone raised.
 
         Raises:
-            RequestError: the pool was closed.
+            EngineClosed: it was closed.
         """
         with self.changed:
             entry, fresh = self._claimed(version)
@@ -118,7 +117,7 @@ class AdapterPool:
         """
         with self.holding(version) as entry:
             if (adapter := self.lease_soon(entry)) is None:
-                raise closed()
+                raise EngineClosed()
             try:
                 yield adapter
             finally:
@@ -128,13 +127,13 @@ class AdapterPool:
         """As `lease`, but waits for a slot, and for what fills it; None if there is none within so many `seconds`.
 
         Raises:
-            RequestError: the pool was closed meanwhile.
+            EngineClosed: it was closed meanwhile.
         """
         until = None if seconds is None else time.monotonic() + seconds
         with self.changed:
             while (adapter := self.lease(entry)) is None:
                 if self._closed:
-                    raise closed()
+                    raise EngineClosed()
                 left = None if until is None else until - time.monotonic()
                 if left is not None and left <= 0:
                     return None
@@ -185,8 +184,9 @@ class AdapterPool:
             if entry is None:
                 return
             if pinned:
-                self._tiers.check_pin(entry)
-            entry.pinned = pinned
+                self._tiers.pin(entry)
+            else:
+                self._tiers.unpin(entry)
             self.changed.notify_all()
 
     def discard(self, digest: str) -> None:
@@ -194,7 +194,8 @@ class AdapterPool:
         with self.changed:
             entry = self._tiers.find(digest)
             if entry is not None:
-                entry.doomed, entry.pinned = True, False
+                entry.doomed = True
+                self._tiers.unpin(entry)
                 self._drop_if_doomed(entry)
                 self.changed.notify_all()
 
@@ -231,11 +232,11 @@ class AdapterPool:
         with self.changed:
             for entry in self._tiers.entries():
                 if not entry.host.done():
-                    entry.host.set_exception(closed())
+                    entry.host.set_exception(EngineClosed())
 
     def _claimed(self, version: Wearable) -> tuple[Entry, bool]:
         if self._closed:
-            raise closed()
+            raise EngineClosed()
         entry, fresh = self._tiers.ask(version)
         entry.doomed = False  # the digest says that what is here is what is asked for
         entry.claims += 1
@@ -256,12 +257,14 @@ class AdapterPool:
         started = time.perf_counter()
         try:
             adapter = load()
-            self._check_size(entry, adapter)
+            with self.changed:
+                self._tiers.check_size(entry, adapter.nbytes())
         except BaseException as error:
             with self.changed:
                 self._tiers.forget(entry)
                 if not entry.host.done():  # else the pool was closed meanwhile
-                    entry.host.set_exception(error if isinstance(error, Exception) else _interrupted())
+                    told = error if isinstance(error, Exception) else RequestError("interrupted", "Ask again.")
+                    entry.host.set_exception(told)
             if not isinstance(error, Exception):
                 raise  # an interrupt belongs to this thread
             return
@@ -272,18 +275,6 @@ class AdapterPool:
             entry.host.set_result(adapter)
             self._tiers.arrived(entry)
             self._drop_if_doomed(entry)
-
-    def _check_size(self, entry: Entry, adapter: Adapter) -> None:
-        device = self.budget.device_bytes
-        with self.changed:
-            pinned = sum(other.nbytes for other in self._tiers.pinned())
-        limits = {"host": self.budget.host_bytes, "device": None if device is None else device - pinned}
-        for tier, limit in limits.items():
-            if limit is not None and adapter.nbytes() > limit:
-                raise AdapterError(
-                    f"{entry.version} has {adapter.nbytes()} bytes of tensors, and the {tier} budget leaves {limit}",
-                    f"Give the Engine a larger {tier} budget.",
-                )
 
     def _place(self, slot: Future[Adapter], adapter: Adapter) -> None:
         """Copy to the device, in a loader's thread."""
@@ -299,12 +290,3 @@ class AdapterPool:
             self._tiers.forget(entry)
             if self._tiers.freed(TRIM_BYTES) and not self._closed:
                 self._loaders.submit(trim)
-
-
-def _interrupted() -> RequestError:
-    return RequestError("another caller began to make this adapter and was interrupted", "Ask again.")
-
-
-def closed() -> RequestError:
-    """What whoever asks a closed engine is told."""
-    return RequestError("the engine is closed", "Open another one.")

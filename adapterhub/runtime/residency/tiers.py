@@ -10,7 +10,7 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from adapterhub.errors import RequestError
+from adapterhub.errors import AdapterError, RequestError
 from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.residency.entry import Entry, Tally, Wearable
 from adapterhub.runtime.residency.status import Tier
@@ -48,6 +48,7 @@ class Tiers:
         self.budget = budget
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # the least recently asked for first
         self._slots: OrderedDict[str, Entry] = OrderedDict()  # those that have one, the least recently leased first
+        self._pinned: dict[str, Entry] = {}
         self._tallies: OrderedDict[str, Tally] = OrderedDict()
         self._host_bytes = self._device_bytes = self._freed = 0
 
@@ -69,6 +70,21 @@ class Tiers:
         entry.tally.misses += fresh
         entry.tally.hits += not fresh
         return entry, fresh
+
+    def check_size(self, entry: Entry, nbytes: int) -> None:
+        """Refuse an adapter of so many `nbytes` that could never find a place.
+
+        Raises:
+            AdapterError: it is larger than a whole tier, or than what pins leave of it.
+        """
+        device = self.budget.device_bytes
+        limits = {"host": self.budget.host_bytes, "device": None if device is None else device - self._pinned_bytes()}
+        for tier, limit in limits.items():
+            if limit is not None and nbytes > limit:
+                raise AdapterError(
+                    f"{entry.version} has {nbytes} bytes of tensors, and the {tier} budget leaves {limit}",
+                    f"Give the Engine a larger {tier} budget.",
+                )
 
     def arrived(self, entry: Entry) -> None:
         """Count the bytes of an entry whose adapter is in host memory now, and let others give way to it."""
@@ -114,17 +130,19 @@ class Tiers:
             self._device_bytes -= entry.nbytes
         entry.slot = None
 
-    def pinned(self) -> list[Entry]:
-        """Those that give way to none."""
-        return [entry for entry in self._entries.values() if entry.pinned]
+    def unpin(self, entry: Entry) -> None:
+        """Let `entry` give way again."""
+        entry.pinned = False
+        self._pinned.pop(entry.digest, None)
 
-    def check_pin(self, entry: Entry) -> None:
-        """Refuse to pin `entry` where what else is asked for might find no place.
+    def pin(self, entry: Entry) -> None:
+        """Let `entry` give way to none.
 
         Raises:
-            RequestError: every slot but one would be pinned, or more than half of the device's bytes.
+            RequestError: then every slot but one would be pinned, or more than half of the device's bytes, and what
+                else is asked for might find no place.
         """
-        others, limit = [other for other in self.pinned() if other is not entry], self.budget.device_bytes
+        others, limit = [other for other in self._pinned.values() if other is not entry], self.budget.device_bytes
         if len(others) + 1 >= self.budget.slots:
             raise RequestError(
                 f"{len(others)} of {self.budget.slots} slots are pinned, and one must stay free for everything else",
@@ -136,10 +154,12 @@ class Tiers:
                 f"{nbytes} bytes would be pinned, more than half of the device's {limit}",
                 "Unpin another version, or give the Engine more device_bytes.",
             )
+        entry.pinned = True
+        self._pinned[entry.digest] = entry
 
     def retire(self, entry: Entry) -> None:
         """Take its slot back, and let its host memory be the first to be given up."""
-        entry.pinned = False
+        self.unpin(entry)
         self.close_slot(entry)
         self._entries.move_to_end(entry.digest, last=False)
 
@@ -147,6 +167,7 @@ class Tiers:
         """Return its slot and its host memory, unless both were returned before."""
         if self._entries.get(entry.digest) is entry:
             del self._entries[entry.digest]
+            self.unpin(entry)
             self.close_slot(entry)
             self._host_bytes -= entry.nbytes
             self._freed += entry.nbytes
@@ -165,6 +186,9 @@ class Tiers:
             "device": Tier(len(self._slots), self._device_bytes, self.budget.slots, self.budget.device_bytes),
             "host": Tier(hosted, self._host_bytes, None, self.budget.host_bytes),
         }
+
+    def _pinned_bytes(self) -> int:
+        return sum(entry.nbytes for entry in self._pinned.values())
 
     def _tally(self, digest: str) -> Tally:
         tally = self._tallies.setdefault(digest, Tally())
