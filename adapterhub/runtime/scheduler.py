@@ -125,9 +125,9 @@ class Scheduler:
                     self._read([part])
             return
         for job, rows in parts:
+            if not job.unread:
+                self._release(job)  # before its caller goes on, who may look
             job.accept([next(outputs) for _ in rows])
-            if job.done.done():
-                self._release(job)
 
     def _begin(self, prompts: Sequence[tuple[Writing, Adapter | None]]) -> None:
         if not prompts:
@@ -162,8 +162,8 @@ class Scheduler:
         """Hand over what is finished."""
         for job in [job for job in self._writing if job.continuation and job.continuation.finished]:
             self._writing.remove(job)
-            job.done.set_result(job.continuation.tokens if job.continuation else [])
             self._release(job)
+            job.done.set_result(job.continuation.tokens if job.continuation else [])
 
     def _fail(self, job: Job, error: Exception) -> None:
         job.withdrawn = True  # what of it no step has read yet is not read any more
