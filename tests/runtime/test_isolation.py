@@ -7,6 +7,7 @@ answers. The adapters are of different methods and have heads of one size, so th
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -37,6 +38,7 @@ VERSIONS: Mapping[str, Recipe] = {
     "acme/b@1.0.0": Recipe(method="ia3", labels=3, seed=4),
     "acme/b@1.1.0": Recipe(method="prompt", options={"num_virtual_tokens": 3}, labels=3, seed=5, scale=2.0),
 }
+IN_CI = bool(os.environ.get("CI"))  # where the same commit must give the same result; elsewhere each run tries others
 REFERENCES = [*VERSIONS, "acme/a@production", "acme/b@production", "acme/a@^1", "acme/b", "acme/a"]
 TEXTS = ["my computer is on fire", "hello", "tell me a joke what is the printer not"]
 
@@ -154,7 +156,7 @@ class Model:
                 self.followed[reference] = None
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=IN_CI)
 @given(actions=st.lists(ACTIONS, max_size=25))
 def test_each_row_is_answered_by_the_version_that_its_name_stands_for(
     world: World, backbone: Backbone, actions: list[tuple[str, Any]]
@@ -195,7 +197,7 @@ def test_each_row_is_answered_by_the_version_that_its_name_stands_for(
         assert engine.status().tiers["device"].versions <= 2
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=IN_CI)
 @given(scripts=st.lists(st.lists(ACTIONS, max_size=12), min_size=3, max_size=3))
 def test_threads_never_get_another_versions_answer(
     world: World, backbone: Backbone, scripts: list[list[tuple[str, Any]]]
