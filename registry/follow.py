@@ -4,8 +4,7 @@ A request reads the map and never the network. A change goes through the stages 
 is loaded and verified before one assignment names it, and one that fails changes nothing and is recorded. A revoked
 version is refused from the next poll on, whether or not its replacement can be had, and however long others take: one
 thread polls, another one swaps. A poll asks the registry what changed since the last one, so names that stay cost
-nothing.
-Knows nothing of what loading, verifying and releasing mean.
+nothing. Knows nothing of what loading, verifying and releasing mean.
 """
 
 from __future__ import annotations
