@@ -6,14 +6,21 @@
     ├── InvalidReference        a repository id, version, alias or selector is not well formed
     ├── NotFound
     │   ├── RepositoryNotFound
+    │   ├── RevisionNotFound    no branch, tag, alias or commit of that name
+    │   ├── EntryNotFound       the commit has no file of that path
     │   ├── VersionNotFound     no version, or none that can be chosen, is what was asked for
     │   │   └── OnlyYanked      some would do, but each of them is yanked
     │   └── AliasNotFound
     ├── Conflict
     │   ├── VersionConflict     other content already has this version
-    │   └── AliasConflict       the alias is not where the caller expected it
-    ├── VersionImmutable        a version cannot be moved or deleted
+    │   ├── AliasConflict       the alias is not where the caller expected it
+    │   ├── RepositoryExists    the name of the repository is taken
+    │   ├── RefExists           the branch or tag is there already
+    │   └── StaleParent         the branch has moved on since the caller looked
+   ├── VersionImmutable        a version cannot be moved or deleted
     ├── RevokedVersion          the version was withdrawn and is refused everywhere
+    ├── InvalidPath             what should be the path of a file in a repository is none
+    ├── MissingBytes            a commit names bytes that were not uploaded
     ├── ManifestError           manifest.json is not valid: the place in it
     ├── AdmissionRefused        the content cannot become a version: the file, and what is wrong with it
     ├── CorruptBlob             bytes are not those that were published: the file
@@ -61,6 +68,18 @@ class RepositoryNotFound(NotFound):
     code = "repository-not-found"
 
 
+class RevisionNotFound(NotFound):
+    """No branch, tag, alias or commit of that name."""
+
+    code = "revision-not-found"
+
+
+class EntryNotFound(NotFound):
+    """The commit has no file of that path."""
+
+    code = "entry-not-found"
+
+
 class VersionNotFound(NotFound):
     """No version, or none that can be chosen, is what was asked for."""
 
@@ -95,6 +114,36 @@ class AliasConflict(Conflict):
     """The alias is not where the caller expected it."""
 
     code = "alias-conflict"
+
+
+class RepositoryExists(Conflict):
+    """The name of the repository is taken."""
+
+    code = "repository-exists"
+
+
+class RefExists(Conflict):
+    """The branch or tag is there already."""
+
+    code = "ref-exists"
+
+
+class StaleParent(Conflict):
+    """The branch has moved on since the caller looked."""
+
+    code = "stale-parent"
+
+
+class InvalidPath(RegistryError):
+    """What should be the path of a file in a repository is none."""
+
+    code = "invalid-path"
+
+
+class MissingBytes(RegistryError):
+    """A commit names bytes that were not uploaded."""
+
+    code = "missing-bytes"
 
 
 class VersionImmutable(RegistryError):

@@ -32,7 +32,7 @@ from registry.errors import (
 )
 from registry.folder import MANIFEST
 from registry.gather import gather
-from registry.index import Content, Database, Index, StoredVersion
+from registry.index import Aliases, Content, Database, Log, StoredVersion, Versions
 from registry.manifest import Facts, FileEntry
 from registry.manifest.completion import sha256_of
 from registry.protocol import AliasChange, AuditEntry, Changes, RepositorySummary, Version, VersionFacts
@@ -63,7 +63,8 @@ class LocalRegistry:
         self._scratch = Scratch(self.root / "tmp")
         self._store = Store(self.root / "blobs", self._scratch)
         self._snapshots = Snapshots(self.root / "snapshots", self._scratch, self._store, cache_bytes)
-        self._index = Index(Database.in_file(self.root / "index.sqlite"))
+        database = Database.in_file(self.root / "index.sqlite")
+        self._versions, self._aliases, self._log = Versions(database), Aliases(database), Log(database)
         self._warned: set[str] = set()
 
     def __repr__(self) -> str:
@@ -90,9 +91,9 @@ class LocalRegistry:
                 admission = admit(files, facts)
                 if not admission.derived:
                     files[MANIFEST].write_bytes(admission.manifest.canonical())
-                return self._index.record(repository, version, self._stored(files, admission))
+                return self._versions.record(repository, version, self._stored(files, admission))
         except (AdmissionRefused, ManifestError, VersionConflict) as error:
-            self._index.audit("publish-refused", repository, version, error.message)
+            self._log.add("publish-refused", repository, version, error.message)
             raise
 
     def resolve(self, reference: str) -> Version:
@@ -104,7 +105,7 @@ class LocalRegistry:
             RevokedVersion: the version that it means was revoked.
         """
         parsed = parse_reference(reference)
-        view = self._index.view(parsed.repository)
+        view = self._versions.view(parsed.repository)
         found = choose(parsed, view.versions, view.aliases)
         if found.status == "yanked" and str(found) not in self._warned:
             self._warned.add(str(found))
@@ -119,7 +120,7 @@ class LocalRegistry:
             RegistryError: as for `resolve`.
         """
         version = self.resolve(reference) if isinstance(reference, str) else reference
-        stored = self._index.stored(version.repository, version.version)
+        stored = self._versions.stored(version.repository, version.version)
         usable(stored.version)
         if stored.version.digest != version.digest:
             raise VersionNotFound(
@@ -131,7 +132,7 @@ class LocalRegistry:
 
     def list(self, *, base: str | None = None, task: str | None = None) -> Sequence[RepositorySummary]:
         """All repositories in the order of their ids, or those of one base or task (by their newest version)."""
-        summaries = (self._summary(name) for name in self._index.repositories())
+        summaries = (self._summary(name) for name in self._versions.repositories())
         return [one for one in summaries if base in (None, one.base) and task in (None, one.task)]
 
     def versions(self, repository: str) -> Sequence[Version]:
@@ -140,7 +141,7 @@ class LocalRegistry:
         Raises:
             RepositoryNotFound: there is none of that id.
         """
-        found = self._index.view(check_repository(repository)).versions
+        found = self._versions.view(check_repository(repository)).versions
         return sorted(found, key=lambda one: precedence(one.version), reverse=True)
 
     def show(self, reference: str) -> VersionFacts:
@@ -150,10 +151,10 @@ class LocalRegistry:
             RegistryError: as for `resolve`.
         """
         parsed = parse_reference(reference)
-        view = self._index.view(parsed.repository)
+        view = self._versions.view(parsed.repository)
         exact = parsed.selector.kind is Kind.EXACT
         number = parsed.selector.text if exact else choose(parsed, view.versions, view.aliases).version
-        stored = self._index.stored(view.name, number)
+        stored = self._versions.stored(view.name, number)
         aliases = sorted(name for name, target in view.aliases.items() if target == number)
         return VersionFacts(stored.version, stored.content.manifest, stored.content.derived, stored.published, aliases)
 
@@ -167,7 +168,7 @@ class LocalRegistry:
         """
         check_repository(repository)
         check_version(version)
-        return self._index.move_alias(repository, check_alias(name), version, expect)
+        return self._aliases.move(repository, check_alias(name), version, expect)
 
     def alias_history(self, repository: str, name: str) -> Sequence[AliasChange]:
         """All moves of an alias, the newest first.
@@ -175,11 +176,11 @@ class LocalRegistry:
         Raises:
             RepositoryNotFound, AliasNotFound: there is none.
         """
-        return self._index.alias_history(check_repository(repository), name)
+        return self._aliases.history(check_repository(repository), name)
 
     def changes(self, since: int | None) -> Changes:
         """The repositories that the audit log names after its entry `since`; each change is in it."""
-        return self._index.changes(since)
+        return self._log.changes(since)
 
     def yank(self, reference: str, reason: str) -> Version:
         """Hide the exact version `reference` from ranges and latest; pins still work, with a warning.
@@ -188,7 +189,7 @@ class LocalRegistry:
             InvalidReference: `reference` names no exact version, or `reason` is blank.
             RevokedVersion: it was revoked, which is more.
         """
-        return self._index.withdraw(*_exact(reference, reason), "yanked", reason)
+        return self._versions.withdraw(*_exact(reference, reason), "yanked", reason)
 
     def revoke(self, reference: str, reason: str) -> Version:
         """Withdraw the exact version `reference`: it is refused everywhere from now on, and for good.
@@ -196,7 +197,7 @@ class LocalRegistry:
         Raises:
             InvalidReference: `reference` names no exact version, or `reason` is blank.
         """
-        return self._index.withdraw(*_exact(reference, reason), "revoked", reason)
+        return self._versions.withdraw(*_exact(reference, reason), "revoked", reason)
 
     def delete_version(self, reference: str) -> NoReturn:
         """Refuse: a version is for good. The attempt is in the audit log.
@@ -216,7 +217,7 @@ class LocalRegistry:
 
     def audit(self, repository: str | None = None) -> Sequence[AuditEntry]:
         """Changes and refusals, the newest first."""
-        return self._index.audit_log(repository)
+        return self._log.entries(repository)
 
     def _stored(self, files: dict[str, Path], admission: Admission) -> Content:
         """Put the files into the store. Always, so that publishing again repairs bytes that were damaged since."""
@@ -232,7 +233,7 @@ class LocalRegistry:
         """Copy a verified blob; a damaged one is first restored from a snapshot that still has it."""
         if self._store.copy(entry.sha256, entry.size, target):
             return
-        for digest, place in self._index.holders(entry.sha256):
+        for digest, place in self._versions.holders(entry.sha256):
             try:
                 self._store.put(self._snapshots.path(digest) / place, entry.sha256)
             except (CorruptBlob, FileNotFoundError):
@@ -245,10 +246,10 @@ class LocalRegistry:
         )
 
     def _summary(self, repository: str) -> RepositorySummary:
-        view = self._index.view(repository)
+        view = self._versions.view(repository)
         chosen = latest(view.versions)
         newest = chosen or max(view.versions, key=lambda one: precedence(one.version), default=None)
-        manifest = self._index.stored(view.name, newest.version).content.manifest if newest else None
+        manifest = self._versions.stored(view.name, newest.version).content.manifest if newest else None
         return RepositorySummary(
             repository=view.name,
             latest=chosen,
@@ -260,8 +261,8 @@ class LocalRegistry:
 
     def _refuse_change(self, action: str, reference: str, detail: str = "") -> NoReturn:
         repository, number = _exact(reference, action)
-        stored: StoredVersion = self._index.stored(repository, number)
-        self._index.audit(f"{action}-refused", stored.version.repository, number, f"{action}{detail}")
+        stored: StoredVersion = self._versions.stored(repository, number)
+        self._log.add(f"{action}-refused", stored.version.repository, number, f"{action}{detail}")
         raise VersionImmutable(
             f"{stored.version} is a version: it cannot be moved or deleted",
             "Yank it to hide it from new users, or revoke it to refuse it everywhere.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from registry.index.aliases import Aliases
 from registry.index.database import Database
-from registry.index.index import Content, Index, StoredVersion
+from registry.index.log import Log
+from registry.index.versions import Content, StoredVersion, Versions
 
-__all__ = ["Content", "Database", "Index", "StoredVersion"]
+__all__ = ["Aliases", "Content", "Database", "Log", "StoredVersion", "Versions"]

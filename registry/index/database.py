@@ -1,6 +1,7 @@
-"""A database and its transactions: writers one at a time, readers never waiting, failures as registry errors.
+"""A database and its transactions: SQLite in a file, or a PostgreSQL server; failures as registry errors.
 
-Knows SQLite's settings; the tables are in ``schema``.
+Writers of SQLite come one at a time; those of PostgreSQL lock the rows that they are about (``rows.repository``).
+Readers never wait. Knows the settings of both; the tables are in ``tables``, and how they became so in ``migrations``.
 """
 
 from __future__ import annotations
@@ -12,66 +13,143 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from registry.errors import RegistryUnavailable
-from registry.index.schema import SCHEMA_VERSION, Meta, Table
+from registry.errors import Conflict, RegistryUnavailable
+from registry.index.tables import RevisionRow, Table
 
 BUSY_SECONDS = 30.0  # how long a writer waits for the others
+STATEMENT_SECONDS = 60  # how long PostgreSQL works on one statement
+CONNECT_SECONDS = 5
+POOL = {"pool_size": 20, "max_overflow": 30, "pool_timeout": 10}  # seconds; a server answers with about 40 threads
+REVISION = "0001"  # the newest of registry.index.migrations; a test compares
 
 
 class Database:
     """Sessions of one database."""
 
     def __init__(self, engine: Engine) -> None:
-        """Use `engine`, making the tables where there are none.
+        """Use `engine` as it is; see `in_file` and `at`."""
+        self._reader = engine
+        self._writer = engine.execution_options(immediate=True)
+
+    @classmethod
+    def in_file(cls, file: Path) -> Database:
+        """The SQLite database of that file, made or migrated where that is needed.
+
+        A connection lives for one transaction, so threads and forks are safe.
 
         Raises:
             RegistryUnavailable: it cannot be used, or a newer version of this package wrote it.
         """
-        self._reader = engine
-        self._writer = engine.execution_options(immediate=True)
-        with self.read() as session:
-            found = session.connection().dialect.has_table(session.connection(), Meta.__tablename__)
-        if not found:
-            self._create()
-        with self.read() as session:
-            stored = session.get_one(Meta, "schema_version").value
-        if stored != str(SCHEMA_VERSION):
-            raise RegistryUnavailable(
-                f"{engine.url.database} has index schema {stored}; this version reads {SCHEMA_VERSION}",
-                "Use the version of adapterhub that wrote it, or a newer one.",
-            )
+        database = cls(_sqlite(URL.create("sqlite", database=str(file)), poolclass=NullPool))
+        if database.revision() != REVISION:
+            database.migrate()
+        return database
 
     @classmethod
-    def in_file(cls, file: Path) -> Database:
-        """The SQLite database of that file. A connection lives for one transaction, so threads and forks are safe."""
-        engine = create_engine(
-            URL.create("sqlite", database=str(file)), poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}
-        )
-        event.listen(engine, "connect", _configure)
-        event.listen(engine, "begin", _begin)
-        return cls(engine)
+    def at(cls, url: str) -> Database:
+        """The database at an address, with a pool of connections for a server's threads; nothing is made yet.
+
+        Args:
+            url: ``sqlite:////absolute/file`` or ``postgresql+psycopg://user:password@host/name``.
+
+        Raises:
+            RegistryUnavailable: it is no such address.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise RegistryUnavailable(
+                f"{url!r} is not the address of a database", "Write postgresql+psycopg://user:password@host/name."
+            ) from error
+        if parsed.get_backend_name() == "sqlite":
+            return cls(_sqlite(parsed, **POOL))
+        if parsed.get_backend_name() != "postgresql":
+            raise RegistryUnavailable(
+                f"{parsed.get_backend_name()} is not supported as a database", "Use SQLite, or PostgreSQL."
+            )
+        limits = f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c lock_timeout={int(BUSY_SECONDS * 1000)}"
+        arguments = {"connect_timeout": CONNECT_SECONDS, "options": limits}
+        return cls(create_engine(parsed, pool_pre_ping=True, connect_args=arguments, **POOL))
+
+    @property
+    def engine(self) -> Engine:
+        """For migrations."""
+        return self._reader
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
-        """One consistent view."""
+        """One consistent view (on PostgreSQL: of each statement)."""
         with _translated(self._reader), Session(self._reader) as session:
             yield session
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction, alone from its start: what it reads is still so when it writes. All of it or nothing."""
+        """One transaction, all of it or nothing; on SQLite alone from its start."""
         with _translated(self._writer), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def _create(self) -> None:
-        with self.write() as session:
-            Table.metadata.create_all(session.connection())
-            if session.get(Meta, "schema_version") is None:
-                session.add(Meta(key="schema_version", value=str(SCHEMA_VERSION)))
+    def revision(self) -> str | None:
+        """The migration that the tables are at; None where there are no tables.
+
+        Raises:
+            RegistryUnavailable: the database cannot be used.
+        """
+        with self.read() as session:
+            tables = inspect(session.connection()).get_table_names()
+            if RevisionRow.__tablename__ in tables:
+                return session.scalar(select(RevisionRow.version_num))
+            return "unversioned" if "meta" in tables else None
+
+    def migrate(self) -> None:
+        """Make the tables, or bring them up to date.
+
+        Raises:
+            RegistryUnavailable: that is not possible from what is there.
+        """
+        found = self.revision()
+        if found is None:
+            with self.write() as session:
+                Table.metadata.create_all(session.connection())
+                if session.scalar(select(RevisionRow.version_num)) is None:  # another process may have been faster
+                    session.add(RevisionRow(version_num=REVISION))
+        elif found != REVISION:
+            from registry.index.migrations import upgrade
+
+            upgrade(self.engine, found)
+
+    def check(self) -> None:
+        """Refuse tables of another version of this package.
+
+        Raises:
+            RegistryUnavailable: they are, or there are none.
+        """
+        found = self.revision()
+        if found != REVISION:
+            raise RegistryUnavailable(
+                f"{self.name} is at migration {found or 'none'}; this version needs {REVISION}",
+                "Run `adapterhub hub migrate` with the same --database.",
+            )
+
+    @property
+    def name(self) -> str:
+        """How messages name it: without a password."""
+        return self._reader.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Let all connections go."""
+        self._reader.dispose()
+
+
+def _sqlite(url: URL, **arguments: Any) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **arguments)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
 
 
 def _configure(connection: sqlite3.Connection, _: object) -> None:
@@ -96,10 +174,14 @@ def _begin(connection: Connection) -> None:
 
 @contextlib.contextmanager
 def _translated(engine: Engine) -> Iterator[None]:
+    name = engine.url.database
     try:
         yield
-    except DBAPIError as error:
+    except IntegrityError as error:
+        raise Conflict("somebody else changed this at the same moment", "Look at it, then try again.") from error
+    except (DBAPIError, PoolTimeout) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
         raise RegistryUnavailable(
-            f"the index {engine.url.database} cannot be used: {error.orig}",
+            f"the index {name} cannot be used: {cause}",
             "Is the disk full, the folder not writable, or a program holding it? Published versions are unharmed.",
         ) from error

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, bindparam, insert, literal, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from registry.errors import RepositoryNotFound, VersionNotFound
-from registry.index.schema import AuditRow, CommitParentRow, CommitRow, RefRow, RepositoryRow, TreeEntryRow, VersionRow
-from registry.manifest import FileEntry
+from registry.index.tables import AuditRow, FormerNameRow, RefRow, RepositoryRow, Table, VersionRow
 from registry.protocol import Status, Version
-from registry.selector import MAIN
 
-BRANCH, TAG, ALIAS = "branch", "tag", "alias"
+BRANCH, TAG, ALIAS, PULL = "branch", "tag", "alias", "pull"
+MODEL, DATASET = "model", "dataset"
+AUDIT_LOCK = 0x6164_6170  # key of PostgreSQL's advisory lock
 
 # What every resolve and pull asks: columns and no objects, in statements that are put together once.
 VERSIONS_OF = (
@@ -31,7 +29,7 @@ VERSIONS_OF = (
         VersionRow.reason,
     )
     .join(VersionRow, VersionRow.repository_id == RepositoryRow.id)
-    .where(RepositoryRow.key == bindparam("repository"))
+    .where(RepositoryRow.kind == literal(MODEL), RepositoryRow.key == bindparam("repository"))
 )
 STORED = VERSIONS_OF.add_columns(VersionRow.manifest, VersionRow.derived, VersionRow.created).where(
     VersionRow.number == bindparam("number")
@@ -39,32 +37,52 @@ STORED = VERSIONS_OF.add_columns(VersionRow.manifest, VersionRow.derived, Versio
 ALIASES_OF = select(RefRow.name, RefRow.version).where(
     RefRow.repository_id == bindparam("repository_id"), RefRow.kind == ALIAS
 )
-TREE = (
-    select(TreeEntryRow.path, TreeEntryRow.size, TreeEntryRow.sha256)
-    .where(TreeEntryRow.commit == bindparam("commit"))
-    .order_by(TreeEntryRow.path)
-)
 
 
-def repository(session: Session, name: str) -> RepositoryRow:
-    """The repository's row, locked until the end of a writing transaction (SQLite locks all of itself anyway).
+def insert_new(session: Session, table: type[Table], **values: Any) -> None:
+    """Insert a row unless one of the same key is there."""
+    dialect = session.connection().dialect.name
+    statement: Any = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    session.execute(statement.values(**values).on_conflict_do_nothing())
+
+
+def repository(session: Session, name: str, kind: str = MODEL, *, lock: bool = True) -> RepositoryRow:
+    """The repository's row, by its name or one that it had.
+
+    Args:
+        lock: until the end of a writing transaction, nobody else changes the repository (SQLite locks all of itself).
 
     Raises:
-        RepositoryNotFound: there is none.
+        RepositoryNotFound: there is none, or it was deleted.
     """
-    row = session.scalar(select(RepositoryRow).where(RepositoryRow.key == name.lower()).with_for_update())
+    query = select(RepositoryRow).where(RepositoryRow.kind == kind, RepositoryRow.deleted.is_(None))
+    query = query.with_for_update() if lock else query
+    row = session.scalar(query.where(RepositoryRow.key == name.lower()))
+    if row is None:
+        former = select(FormerNameRow.repository_id).where(
+            FormerNameRow.kind == kind, FormerNameRow.key == name.lower()
+        )
+        row = session.scalar(query.where(RepositoryRow.id == former.scalar_subquery()))
     if row is None:
         raise RepositoryNotFound(f"there is no repository {name}", "See the list of repositories; a publish makes one.")
     return row
 
 
 def repository_for_publish(session: Session, name: str) -> RepositoryRow:
-    """The repository's row, made if there is none."""
+    """The model repository's row, made if there is none."""
     try:
         return repository(session, name)
     except RepositoryNotFound:
-        session.execute(insert(RepositoryRow).values(name=name, key=name.lower(), created=datetime.now(UTC)))
+        new_repository(session, name, MODEL)
         return repository(session, name)
+
+
+def new_repository(session: Session, name: str, kind: str, private: bool = False) -> None:
+    """Insert a repository unless one of that name is there."""
+    now, key = datetime.now(UTC), name.lower()
+    namespace = key.partition("/")[0]
+    values = {"name": name, "kind": kind, "key": key, "namespace": namespace, "private": private, "card": {}}
+    insert_new(session, RepositoryRow, created=now, updated=now, **values)
 
 
 def version(session: Session, row: RepositoryRow, number: str) -> VersionRow:
@@ -90,28 +108,13 @@ def as_version(name: str, row: VersionRow | Row[*tuple[Any, ...]]) -> Version:
     return Version(name, row.number, row.digest, row.commit, cast(Status, row.status), row.reason)
 
 
-def commit(session: Session, row: RepositoryRow, tree: Sequence[FileEntry], message: str, now: datetime) -> str:
-    """Write a commit on top of the main branch, move the branch to it, and return its oid."""
-    head = session.get(RefRow, (row.id, BRANCH, MAIN))
-    parents = [head.commit] if head else []
-    files = [[entry.path, entry.size, entry.sha256] for entry in tree]
-    identity = json.dumps([row.name, parents, files, message, now.isoformat()])
-    oid = hashlib.sha256(identity.encode()).hexdigest()[:40]
-    session.execute(insert(CommitRow).values(oid=oid, repository_id=row.id, message=message, created=now))
-    for position, parent in enumerate(parents):
-        session.execute(insert(CommitParentRow).values(commit=oid, position=position, parent=parent))
-    session.execute(
-        insert(TreeEntryRow),
-        [{"commit": oid, "path": entry.path, "size": entry.size, "sha256": entry.sha256} for entry in tree],
-    )
-    if head:
-        head.commit = oid
-    else:
-        session.execute(insert(RefRow).values(repository_id=row.id, kind=BRANCH, name=MAIN, commit=oid))
-    return oid
+def audit(session: Session, action: str, name: str, subject: str, detail: str, actor: str = "") -> None:
+    """Add a line to the audit log: the last thing a transaction does.
 
-
-def audit(session: Session, action: str, name: str, subject: str, detail: str) -> None:
-    """Add a line to the audit log."""
-    values = {"action": action, "repository": name, "subject": subject, "detail": detail}
+    On PostgreSQL one transaction at a time gets here, until its end, so that lines become visible in the order of
+    their ids: whoever reads from a mark on misses none.
+    """
+    if session.connection().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AUDIT_LOCK})
+    values = {"action": action, "repository": name, "subject": subject, "detail": detail, "actor": actor}
     session.execute(insert(AuditRow).values(created=datetime.now(UTC), **values))

@@ -1,0 +1,185 @@
+"""Commits and the revisions that name them: what a repository held, holds, and holds next.
+
+Keeps the rules that must hold under any concurrency: a commit goes on top of the commit that its author saw, a ref
+never names a commit whose bytes are not all in the store, and the tag of a version stays. Knows no permissions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from registry.errors import MissingBytes, RevisionNotFound, StaleParent
+from registry.index import commits, rows, trees
+from registry.index.database import Database
+from registry.index.repositories import Repository
+from registry.index.tables import CommitParentRow, CommitRow, RefRow, RepositoryRow
+from registry.index.trees import Change, Put, TreeEntry
+
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+_QUALIFIED = re.compile(r"refs/(heads|tags|pr)/(.+)")
+_KINDS = {"heads": rows.BRANCH, "tags": rows.TAG, "pr": rows.PULL}
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a revision's text means now. `kind` and `name` are of the ref, None where a commit was named itself."""
+
+    commit: str
+    kind: str | None
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit of a history."""
+
+    oid: str
+    message: str
+    author: str
+    created: datetime
+
+    @property
+    def title(self) -> str:
+        """The first line of its message."""
+        return self.message.partition("\n")[0]
+
+
+class History:
+    """The commits of all repositories of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def revision(self, repository: Repository, text: str) -> Revision:
+        """The commit that a branch, tag, ``refs/pr/N``, alias or commit (from 7 digits on) stands for.
+
+        Raises:
+            RevisionNotFound: there is none of that name.
+        """
+        with self._database.read() as session:
+            return find(session, repository.id, text)
+
+    def tree(self, commit: str) -> Mapping[str, TreeEntry]:
+        """All files of a commit, by path, in the order of their paths."""
+        with self._database.read() as session:
+            return trees.read(session, commit)
+
+    def entry(self, repository: Repository, revision: str, path: str) -> tuple[Revision, TreeEntry | None]:
+        """The commit that a revision stands for, and one file of it if it is there.
+
+        Raises:
+            RevisionNotFound: there is none of that name.
+        """
+        with self._database.read() as session:
+            found = find(session, repository.id, revision)
+            return found, trees.entry(session, found.commit, path)
+
+    def log(self, commit: str, limit: int) -> Sequence[Commit]:
+        """A commit and what came before it by first parents, the newest first."""
+        found: list[Commit] = []
+        following: str | None = commit
+        with self._database.read() as session:
+            while following and len(found) < limit:
+                row = session.get_one(CommitRow, following)
+                found.append(Commit(row.oid, row.message, row.author, row.created))
+                parent = select(CommitParentRow.parent).where(CommitParentRow.commit == row.oid)
+                following = session.scalar(parent.where(CommitParentRow.position == 0))
+        return found
+
+    def commits(self, oids: Sequence[str]) -> Mapping[str, Commit]:
+        """Commits by their oids."""
+        with self._database.read() as session:
+            found = session.scalars(select(CommitRow).where(CommitRow.oid.in_(set(oids))))
+            return {row.oid: Commit(row.oid, row.message, row.author, row.created) for row in found}
+
+    def commit(
+        self,
+        repository: Repository,
+        revision: str,
+        changes: Sequence[Change],
+        message: str,
+        author: str,
+        parent: str | None = None,
+    ) -> str:
+        """Put a commit on top of a branch or pull request and return its oid; the head's where nothing would change.
+
+        Args:
+            parent: the oid, or its first 5 digits or more, that the author saw as the head; None does not compare.
+
+        Raises:
+            RevisionNotFound: `revision` is no branch and no pull request.
+            StaleParent: the head is another commit than `parent`.
+            MissingBytes: a file's bytes were not uploaded for this repository.
+            EntryNotFound, InvalidPath: as for ``trees.changed``.
+        """
+        with self._database.write() as session:
+            row = rows.repository(session, repository.name, repository.kind)
+            ref = branch(session, row, revision)
+            after = advance(session, row, ref, changes, message, author, parent)
+            if after != ref.commit:
+                commits.point(session, row, ref.kind, ref.name, after)
+                rows.audit(session, "commit", row.name, revision, after, author)
+            return after
+
+
+def find(session: Session, repository_id: int, text: str) -> Revision:
+    """See `History.revision`."""
+    qualified = _QUALIFIED.fullmatch(text)
+    wanted = [(_KINDS[qualified[1]], qualified[2])] if qualified else []
+    wanted += [(kind, text) for kind in (rows.BRANCH, rows.TAG, rows.ALIAS)]
+    for kind, name in wanted:
+        ref = session.get(RefRow, (repository_id, kind, name))
+        if ref:
+            return Revision(ref.commit, kind, name)
+    if _COMMIT.fullmatch(text):
+        query = select(CommitRow.oid).where(CommitRow.repository_id == repository_id)
+        exact = CommitRow.oid == text if len(text) == 40 else CommitRow.oid.startswith(text)
+        found = session.scalars(query.where(exact).limit(2)).all()
+        if len(found) == 1:
+            return Revision(found[0], None, None)
+    raise RevisionNotFound(f"Invalid rev id: {text}", "See the list of branches and tags.")
+
+
+def branch(session: Session, row: RepositoryRow, text: str) -> RefRow:
+    """The ref of a branch or pull request, which commits can go on top of.
+
+    Raises:
+        RevisionNotFound: there is none of that name.
+    """
+    qualified = _QUALIFIED.fullmatch(text)
+    kind, name = (_KINDS[qualified[1]], qualified[2]) if qualified else (rows.BRANCH, text)
+    ref = session.get(RefRow, (row.id, kind, name)) if kind in (rows.BRANCH, rows.PULL) else None
+    if ref is None:
+        raise RevisionNotFound(f"Invalid rev id: {text}", "Commit to a branch, or to refs/pr/N; create it first.")
+    return ref
+
+
+def advance(
+    session: Session,
+    row: RepositoryRow,
+    ref: RefRow,
+    changes: Sequence[Change],
+    message: str,
+    author: str,
+    parent: str | None = None,
+) -> str:
+    """Write the commit that `changes` make of the ref's head; see `History.commit`. The ref is not moved."""
+    if parent is not None and not ref.commit.startswith(parent):
+        raise StaleParent(
+            "The branch was updated since you opened this page. Please refresh and try again.",
+            f"Its head is {ref.commit}.",
+        )
+    before = trees.read(session, ref.commit)
+    after = trees.changed(before, changes)
+    if after == before:
+        return ref.commit
+    fresh = {change.entry.sha256 for change in changes if isinstance(change, Put)}
+    if missing := sorted(fresh - commits.granted(session, row, fresh)):
+        raise MissingBytes(f"no file of sha256 {missing[0]} was uploaded here", "Upload the file, then commit it.")
+    return commits.write(session, row, list(after.values()), [ref.commit], message, author)

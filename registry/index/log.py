@@ -1,0 +1,45 @@
+"""The audit log: every change and every refusal, in the order in which they became visible."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from registry.index import rows
+from registry.index.database import Database
+from registry.index.tables import AuditRow
+from registry.protocol import AuditEntry, Changes
+
+
+class Log:
+    """The audit log of a database. Nothing in it is ever changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, action: str, repository: str, subject: str, detail: str, actor: str = "") -> None:
+        """Add to the audit log what changed nothing here: a refusal, say."""
+        with self._database.write() as session:
+            rows.audit(session, action, repository, subject, detail, actor)
+
+    def changes(self, since: int | None) -> Changes:
+        """The repositories that the log names after the entry `since` (None: not asked for), and its last entry.
+
+        Writers come one at a time, so an entry that is read has none before it that is still to come.
+        """
+        with self._database.read() as session:
+            mark = session.scalar(select(func.max(AuditRow.id))) or 0
+            if since is None or mark < since:  # the latter where the index was restored from an older copy
+                return Changes(mark, None)
+            named = select(func.lower(AuditRow.repository)).where(AuditRow.id > since, AuditRow.id <= mark).distinct()
+            return Changes(mark, frozenset(session.scalars(named)) if mark != since else frozenset())
+
+    def entries(self, repository: str | None = None) -> list[AuditEntry]:
+        """Changes and refusals, the newest first."""
+        query = select(AuditRow).order_by(AuditRow.id.desc())
+        if repository is not None:
+            query = query.where(func.lower(AuditRow.repository) == repository.lower())
+        with self._database.read() as session:
+            return [
+                AuditEntry(row.created, row.action, row.repository, row.subject, row.detail)
+                for row in session.scalars(query)
+            ]

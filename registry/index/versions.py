@@ -1,0 +1,189 @@
+"""Versions: an admitted commit under a number, for good. One method a question or change, one transaction each.
+
+Keeps the rules that must hold under any concurrency: a number is given once, its row never changes but for its status,
+and every change is in the audit log. Knows no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from registry.errors import AdmissionRefused, VersionConflict
+from registry.index import commits, rows, trees
+from registry.index.database import Database
+from registry.index.tables import RefRow, RepositoryRow, TreeEntryRow, VersionRow
+from registry.index.trees import TreeEntry
+from registry.manifest import FileEntry, Manifest
+from registry.protocol import Status, Version
+from registry.resolve import usable
+from registry.selector import MAIN
+
+WITHDRAWALS = {"yanked": "yank", "revoked": "revoke"}
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a version is made of: the admitted manifest, and every file of the commit."""
+
+    manifest: Manifest
+    derived: bool
+    tree: Sequence[FileEntry]
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """A version, its content, and when it was published."""
+
+    version: Version
+    content: Content
+    published: datetime
+
+
+@dataclass(frozen=True)
+class RepositoryView:
+    """A repository at one moment: its name as first published, versions in any order, aliases by name."""
+
+    name: str
+    versions: Sequence[Version]
+    aliases: Mapping[str, str]
+
+
+class Versions:
+    """The versions of all model repositories of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def repositories(self) -> list[str]:
+        """The names of all repositories, in order."""
+        with self._database.read() as session:
+            query = select(RepositoryRow.name).where(RepositoryRow.kind == rows.MODEL, RepositoryRow.deleted.is_(None))
+            return list(session.scalars(query.order_by(RepositoryRow.key)))
+
+    def view(self, repository: str) -> RepositoryView:
+        """Versions and aliases of a repository, as of one moment.
+
+        Raises:
+            RepositoryNotFound: there is none of that name.
+        """
+        with self._database.read() as session:
+            found = session.execute(rows.VERSIONS_OF, {"repository": repository.lower()}).all()
+            if not found:
+                return RepositoryView(rows.repository(session, repository, lock=False).name, [], {})
+            aliases = session.execute(rows.ALIASES_OF, {"repository_id": found[0].repository_id})
+            return RepositoryView(
+                found[0].repository,
+                [rows.as_version(one.repository, one) for one in found],
+                {alias.name: alias.version for alias in aliases if alias.version},
+            )
+
+    def stored(self, repository: str, number: str) -> StoredVersion:
+        """A version with its content, whatever its status.
+
+        Raises:
+            RepositoryNotFound, VersionNotFound: there is none.
+        """
+        with self._database.read() as session:
+            found = session.execute(rows.STORED, {"repository": repository.lower(), "number": number}).first()
+            if found is None:
+                raise rows.no_version(rows.repository(session, repository, lock=False).name, number)
+            entries = session.execute(trees.TREE, {"commit": found.commit})
+            tree = [FileEntry(path=entry.path, size=entry.size, sha256=entry.sha256) for entry in entries]
+            content = Content(Manifest.from_bytes(found.manifest), found.derived, tree)
+            return StoredVersion(rows.as_version(found.repository, found), content, found.created)
+
+    def holders(self, sha256: str) -> list[tuple[str, str]]:
+        """Versions that hold a file of these bytes: their digests, and the file's path in them."""
+        query = select(VersionRow.digest, TreeEntryRow.path).join(
+            TreeEntryRow, TreeEntryRow.commit == VersionRow.commit
+        )
+        with self._database.read() as session:
+            return [(digest, path) for digest, path in session.execute(query.where(TreeEntryRow.sha256 == sha256))]
+
+    def record(self, repository: str, number: str, content: Content) -> Version:
+        """Commit `content` on the main branch and give it the version `number`; both or neither.
+
+        The same content under the same number again is the version that is there already.
+
+        Raises:
+            VersionConflict: other content has this number.
+            AdmissionRefused: this content was revoked in this repository, under whatever number.
+        """
+        with self._database.write() as session:
+            row = rows.repository_for_publish(session, repository)
+            known = self._known(session, row, number, content.manifest.digest)
+            if known:
+                return known
+            for entry in content.tree:
+                commits.register(session, entry.sha256, entry.size)
+            head = session.get(RefRow, (row.id, rows.BRANCH, MAIN))
+            tree = [TreeEntry(entry.path, entry.size, entry.sha256) for entry in content.tree]
+            commit = commits.write(session, row, tree, [head.commit] if head else [], f"Publish {number}")
+            commits.point(session, row, rows.BRANCH, MAIN, commit)
+            return self._give(session, row, number, commit, content, "")
+
+    def admit(self, repository: str, number: str, commit: str, content: Content, author: str) -> Version:
+        """Give the version `number` to a commit whose files were admitted; its tag with it.
+
+        Raises:
+            VersionConflict, AdmissionRefused: as for `record`.
+        """
+        with self._database.write() as session:
+            row = rows.repository(session, repository)
+            known = self._known(session, row, number, content.manifest.digest)
+            return known or self._give(session, row, number, commit, content, author)
+
+    def _known(self, session: Session, row: RepositoryRow, number: str, digest: str) -> Version | None:
+        """The version that has this number and this content already."""
+        found = None
+        for known in session.scalars(select(VersionRow).where(VersionRow.repository_id == row.id)):
+            if known.digest == digest and known.status == "revoked":
+                raise AdmissionRefused(
+                    f"this content was revoked as {row.name}@{known.number}: {known.reason}",
+                    "Publish other content.",
+                )
+            if known.number == number and known.digest != digest:
+                raise VersionConflict(
+                    f"{row.name}@{number} exists with other content ({known.digest[:19]}…)",
+                    "A version never changes: publish under the next number.",
+                )
+            if known.number == number:
+                found = rows.as_version(row.name, known)
+        return found
+
+    def _give(
+        self, session: Session, row: RepositoryRow, number: str, commit: str, content: Content, author: str
+    ) -> Version:
+        digest = content.manifest.digest
+        commits.point(session, row, rows.TAG, number, commit, number)
+        values = {"digest": digest, "manifest": content.manifest.canonical(), "derived": content.derived}
+        session.execute(
+            insert(VersionRow).values(
+                repository_id=row.id, number=number, commit=commit, created=datetime.now(UTC), **values
+            )
+        )
+        rows.audit(session, "publish", row.name, number, digest, author)
+        return Version(row.name, number, digest, commit)
+
+    def withdraw(self, repository: str, number: str, status: Status, reason: str, author: str = "") -> Version:
+        """Set a version's status to yanked or revoked; who is there already keeps the first reason.
+
+        Raises:
+            RepositoryNotFound, VersionNotFound: there is none.
+            RevokedVersion: it is to be yanked, but was revoked.
+        """
+        with self._database.write() as session:
+            row = rows.repository(session, repository)
+            version = rows.version(session, row, number)
+            if version.status != status:
+                usable(rows.as_version(row.name, version))
+                changed = {"status": status, "reason": reason}
+                session.execute(update(VersionRow).where(VersionRow.id == version.id).values(changed))
+                rows.audit(session, WITHDRAWALS[status], row.name, number, reason, author)
+            session.refresh(version)
+            return rows.as_version(row.name, version)
