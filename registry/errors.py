@@ -24,6 +24,11 @@
     ├── ManifestError           manifest.json is not valid: the place in it
     ├── AdmissionRefused        the content cannot become a version: the file, and what is wrong with it
     ├── CorruptBlob             bytes are not those that were published: the file
+    ├── NotPermitted            the caller may not do that
+    │   ├── NotAuthenticated    there is no valid token where one is needed
+    │   └── GatedRepository     its owners let in whom they choose, and the caller is not among them
+    ├── TooLarge                more bytes, or more of something, than is allowed
+    ├── RateLimited             more requests than are allowed in a time
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
     ├── UnsupportedRegistry     this version of the package cannot talk to that kind of registry
     └── NameCollision           another package claims the import name ``registry``
@@ -174,6 +179,40 @@ class CorruptBlob(RegistryError):
     """Bytes are not those that were published; the message names the file."""
 
     code = "corrupt"
+
+
+class NotPermitted(RegistryError):
+    """The caller may not do that."""
+
+    code = "not-permitted"
+
+
+class NotAuthenticated(NotPermitted):
+    """There is no valid token where one is needed."""
+
+    code = "not-authenticated"
+
+
+class GatedRepository(NotPermitted):
+    """Its owners let in whom they choose, and the caller is not among them."""
+
+    code = "gated"
+
+
+class TooLarge(RegistryError):
+    """More bytes, or more of something, than is allowed."""
+
+    code = "too-large"
+
+
+class RateLimited(RegistryError):
+    """More requests than are allowed in a time; `seconds` until it is worth trying again."""
+
+    code = "rate-limited"
+
+    def __init__(self, message: str, hint: str = "", seconds: int = 60) -> None:
+        super().__init__(message, hint)
+        self.seconds = seconds
 
 
 class RegistryUnavailable(RegistryError):

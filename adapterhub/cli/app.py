@@ -10,11 +10,11 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TextIO
 
 import click
 
+from adapterhub.cli.lazy import LazyGroup
 from adapterhub.cli.output import Output
 from adapterhub.errors import AdapterHubError, MissingDependency
 from registry.errors import LeftOutWarning, RegistryError, YankedWarning
@@ -34,28 +34,14 @@ COMMANDS = {
     "status": "status",
     "yank": "withdraw",
     "revoke": "withdraw",
+    "hub": "hub",
 }
 
 # Packages whose import name is not the name that pip knows.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "PyYAML", "sqlalchemy": "SQLAlchemy"}
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, without importing anything."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None where there is none of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = getattr(import_module(f"adapterhub.cli.{COMMANDS[cmd_name]}"), f"{cmd_name}_command")
-        return command if isinstance(command, click.Command) else None
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="adapterhub", message="%(prog)s %(version)s")
 def root() -> None:
     """Train small task adapters, publish them as immutable versions, and swap them onto one frozen backbone.

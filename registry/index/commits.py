@@ -64,7 +64,11 @@ def point(session: Session, row: RepositoryRow, kind: str, name: str, commit: st
 
 def register(session: Session, sha256: str, size: int) -> None:
     """Note that the store holds these bytes; waits for whoever is about to remove them."""
-    rows.insert_new(session, BlobRow, sha256=sha256, size=size, created=datetime.now(UTC))
+    locked = select(BlobRow.sha256).where(BlobRow.sha256 == sha256).with_for_update(read=True)
+    while True:
+        rows.insert_new(session, BlobRow, sha256=sha256, size=size, created=datetime.now(UTC))
+        if session.scalar(locked):  # it may have been removed while this waited
+            return
 
 
 def hold(session: Session, wanted: Collection[str]) -> None:

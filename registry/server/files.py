@@ -1,0 +1,63 @@
+"""From bytes that came in to files that a commit can name: hashed, stored, and noted as uploaded for a repository."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+
+from registry.errors import RegistryUnavailable
+from registry.index import commits, rows
+from registry.index.repositories import Repository
+from registry.index.tables import BlobRow, UploadRow
+from registry.index.trees import TreeEntry
+from registry.server.services import Services
+
+CHUNK = 1 << 20  # bytes
+
+
+def store_bytes(hub: Services, data: bytes, path: str) -> TreeEntry:
+    """Store a small file that is in memory; see `store_file`."""
+    with hub.scratch.folder() as folder:
+        file = folder / "file"
+        file.write_bytes(data)
+        return store_file(hub, file, path)
+
+
+def store_file(hub: Services, file: Path, path: str) -> TreeEntry:
+    """Put a regular file into the store, and return the entry of a tree that names it."""
+    size, sha256, sha1 = file.stat().st_size, hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
+    sha1.update(b"blob %d\0" % size)
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            sha256.update(chunk)
+            sha1.update(chunk)
+    entry = TreeEntry(path, size, sha256.hexdigest(), sha1.hexdigest())
+    hub.store.put(file, entry.sha256)
+    return entry
+
+
+def grant(hub: Services, repository: Repository, entries: Collection[TreeEntry]) -> None:
+    """Note that the store holds these files, and that a commit to the repository may name them.
+
+    From then on garbage collection leaves them alone; what it took away just before is found missing here.
+
+    Raises:
+        RegistryUnavailable: it did; the upload must be repeated.
+    """
+    now = datetime.now(UTC)
+    with hub.database.write() as session:
+        for entry in sorted(entries, key=lambda one: one.sha256):  # in one order, so that nobody waits in a circle
+            commits.register(session, entry.sha256, entry.size)
+            rows.insert_new(session, UploadRow, repository_id=repository.id, sha256=entry.sha256, created=now)
+    for entry in entries:
+        if not hub.store.path(entry.sha256).is_file():
+            raise RegistryUnavailable(f"the bytes of {entry.path} were lost while they came in", "Send them again.")
+
+
+def size_of(hub: Services, sha256: str) -> int | None:
+    """Length of a blob in bytes; None where the store holds no such bytes."""
+    with hub.database.read() as session:
+        row = session.get(BlobRow, sha256)
+        return row.size if row else None

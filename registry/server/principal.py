@@ -1,0 +1,77 @@
+"""Who is asking, and what they may do: the one place that decides permissions.
+
+A right is read, write or admin, each with those before it. What somebody may do in a namespace is the least of their
+role there and of what their token allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from registry.errors import NotAuthenticated, NotPermitted, RepositoryNotFound
+from registry.index.accounts import Holder
+from registry.index.repositories import Repository
+
+READ, WRITE, ADMIN = "read", "write", "admin"
+RIGHTS = (READ, WRITE, ADMIN)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whoever sent a request. `user` is None for an anonymous one."""
+
+    user: str | None = None
+    admin: bool = False
+    right: str = READ
+    namespace: str | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, holder: Holder) -> Principal:
+        """The holder of a valid token."""
+        return cls(holder.user, holder.admin, holder.right, holder.namespace, holder.roles)
+
+    @property
+    def name(self) -> str:
+        """How the audit log and commits call them."""
+        return self.user or "anonymous"
+
+    def may(self, right: str, namespace: str) -> bool:
+        """Whether they have `right` in a namespace, as members of it or as administrators of the server."""
+        if self.namespace not in (None, namespace.lower()) or RIGHTS.index(right) > RIGHTS.index(self.right):
+            return False
+        role = ADMIN if self.admin else self.roles.get(namespace.lower())
+        return role is not None and RIGHTS.index(right) <= RIGHTS.index(role)
+
+    def sees(self, repository: Repository) -> bool:
+        """Whether a repository exists for them."""
+        return not repository.private or self.may(READ, repository.namespace)
+
+    def require(self, right: str, namespace: str) -> None:
+        """Refuse who has not that right.
+
+        Raises:
+            NotAuthenticated: they are anonymous.
+            NotPermitted: they are not, but may not either.
+        """
+        if self.may(right, namespace):
+            return
+        if self.user is None:
+            raise NotAuthenticated("this needs a token", "Log in with `hf auth login`, or set HF_TOKEN.")
+        raise NotPermitted(
+            f"You don't have the rights to {right} in the namespace {namespace!r} with this token",
+            "Ask its owners for that role, or use a token with that right.",
+        )
+
+    def check(self, right: str, repository: Repository) -> None:
+        """Refuse who may not do that with a repository; who may not even see it is told that there is none.
+
+        Raises:
+            RepositoryNotFound: it is private, and they may not read it.
+            NotAuthenticated, NotPermitted: as for `require`.
+        """
+        if not self.sees(repository):
+            raise RepositoryNotFound(f"there is no repository {repository.name}", "Check the id and your token.")
+        if right != READ:
+            self.require(right, repository.namespace)

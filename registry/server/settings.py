@@ -1,0 +1,33 @@
+"""How a server is run, as one value; ``adapterhub hub serve`` makes it from its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.index import Database
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a server keeps things, and how much it takes.
+
+    Attributes:
+        data: its folder: the SQLite database and the blobs unless they are elsewhere, and unfinished things always.
+        database: ``postgresql+psycopg://…`` or ``sqlite:///…``; empty for a file in `data`.
+        blobs: ``s3://bucket/prefix`` or another address that obstore knows; empty for a folder in `data`.
+        max_file_bytes: the largest file.
+        max_commit_bytes: the largest body of a commit, whose small files are in it.
+        limit: requests of one caller, in the notation of `limits`; empty for no limit.
+    """
+
+    data: Path
+    database: str = ""
+    blobs: str = ""
+    max_file_bytes: int = 50 << 30
+    max_commit_bytes: int = 256 << 20
+    limit: str = ""
+
+    def open_database(self) -> Database:
+        """The database, as it is."""
+        return Database.at(self.database or f"sqlite:///{self.data.absolute() / 'index.sqlite'}")

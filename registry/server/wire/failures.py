@@ -1,0 +1,107 @@
+"""From the registry's errors to HTTP: the one place that knows the statuses, and the codes that Hub clients act on.
+
+``X-Error-Code`` decides which exception huggingface_hub raises (on plain http it is all that does), and
+``X-Error-Message`` and the body's ``error`` are what people read.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from registry import errors
+
+# The first class that fits, so the special ones come first.
+STATUSES: tuple[tuple[type[errors.RegistryError], int, str], ...] = (
+    (errors.RepositoryNotFound, 404, "RepoNotFound"),
+    (errors.EntryNotFound, 404, "EntryNotFound"),
+    (errors.NotFound, 404, "RevisionNotFound"),
+    (errors.GatedRepository, 403, "GatedRepo"),
+    (errors.NotAuthenticated, 401, ""),
+    (errors.NotPermitted, 403, ""),
+    (errors.StaleParent, 412, ""),
+    (errors.AliasConflict, 412, ""),
+    (errors.Conflict, 409, ""),
+    (errors.VersionImmutable, 403, ""),
+    (errors.RevokedVersion, 403, ""),
+    (errors.InvalidPath, 422, ""),
+    (errors.AdmissionRefused, 422, ""),
+    (errors.ManifestError, 422, ""),
+    (errors.InvalidReference, 400, ""),
+    (errors.MissingBytes, 400, ""),
+    (errors.TooLarge, 413, ""),
+    (errors.RateLimited, 429, ""),
+    (errors.RegistryUnavailable, 503, ""),
+)
+ANONYMOUS = {"RepoNotFound", "GatedRepo"}  # 401 for who sent no token: one might help
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+logger = logging.getLogger("registry.server")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of `app`'s endpoints."""
+    app.add_exception_handler(errors.RegistryError, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OSError, _system)
+
+
+def failure(
+    status: int, message: str, code: str = "", error_code: str = "", headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """The response of a failure.
+
+    Args:
+        code: this project's own, in the body.
+        error_code: the Hub's, in the header.
+    """
+    sent = {"X-Error-Message": _header(message), **(headers or {})}
+    if error_code:
+        sent["X-Error-Code"] = error_code
+    return JSONResponse({"error": message, "code": code}, status, sent)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, errors.RegistryError):
+        raise error
+    status, error_code = next(((status, code) for kind, status, code in STATUSES if isinstance(error, kind)), (500, ""))
+    if error_code in ANONYMOUS and "authorization" not in request.headers:
+        status = 401
+    headers = dict(getattr(request.state, "failure_headers", {}))
+    if isinstance(error, errors.RateLimited):
+        headers["Retry-After"] = str(error.seconds)
+    if status >= 500:
+        logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error.__cause__)
+    return failure(status, str(error).replace("\n", " "), error.code, error_code, headers)
+
+
+def _malformed(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    places = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]]
+    return failure(422, "; ".join(places), "malformed")
+
+
+def _http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    code = "EntryNotFound" if error.status_code == 404 else ""
+    return failure(error.status_code, str(error.detail), "http", code, dict(error.headers or {}))
+
+
+def _system(request: Request, error: Exception) -> Response:
+    logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+    if isinstance(error, OSError) and error.errno in FULL:
+        return failure(507, "The server's disk is full. Nothing was stored; tell its operator.", "full")
+    return failure(500, "The server failed to read or write a file. Tell its operator.", "system")
+
+
+def _header(message: str) -> str:
+    """The message as a header can carry it: one line of printable ASCII."""
+    return "".join(letter if 32 <= ord(letter) < 127 else "?" for letter in message)[:1000]
