@@ -27,6 +27,7 @@
     ├── NotPermitted            the caller may not do that
     │   ├── NotAuthenticated    there is no valid token where one is needed
     │   └── GatedRepository     its owners let in whom they choose, and the caller is not among them
+    ├── ForgedNotice            a webhook message carries no valid signature
     ├── TooLarge                more bytes, or more of something, than is allowed
     ├── RateLimited             more requests than are allowed in a time
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
@@ -197,6 +198,12 @@ class GatedRepository(NotPermitted):
     """Its owners let in whom they choose, and the caller is not among them."""
 
     code = "gated"
+
+
+class ForgedNotice(RegistryError):
+    """A webhook message carries no valid signature."""
+
+    code = "forged-notice"
 
 
 class TooLarge(RegistryError):

@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from registry.server.adapters import webhooks
 from registry.server.hub import commit, info, preupload, refs, repositories, resolve, tree, whoami
+from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
 from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
 from registry.server.wire.quoting import RawPath
 
+ADAPTERS = (webhooks,)
 HUB = (
     whoami,
     repositories,
@@ -36,13 +39,18 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sender = Sender(services.webhooks, settings.private_webhooks)
+        sender.start()
         yield
+        sender.stop()
         services.close()
 
     app = FastAPI(title="adapterhub", lifespan=lifespan)
     app.state.services = services
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)
+    for documented in ADAPTERS:
+        app.include_router(documented.router)
     failures.install(app)
     app.add_middleware(CappedBodies)
     app.add_middleware(RawPath)

@@ -8,6 +8,7 @@ from registry.index import Aliases, Database, Log, Versions
 from registry.index.accounts import Accounts
 from registry.index.history import History
 from registry.index.repositories import Repositories
+from registry.index.webhooks import Webhooks
 from registry.server.settings import Settings
 from registry.store import Scratch, Store
 
@@ -26,6 +27,7 @@ class Services:
     versions: Versions
     aliases: Aliases
     log: Log
+    webhooks: Webhooks
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
@@ -49,6 +51,7 @@ class Services:
             versions=Versions(database),
             aliases=Aliases(database),
             log=Log(database),
+            webhooks=Webhooks(database),
         )
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""What this server knows of adapters beyond the Hub: our own endpoints, in the OpenAPI document."""
