@@ -17,6 +17,7 @@
     ├── ManifestError           manifest.json is not valid: the place in it
     ├── AdmissionRefused        the content cannot become a version: the file, and what is wrong with it
     ├── CorruptBlob             bytes are not those that were published: the file
+    ├── BadUpload               what a client sent breaks its format or its own hash: the place
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
     ├── UnsupportedRegistry     this version of the package cannot talk to that kind of registry
     └── NameCollision           another package claims the import name ``registry``
@@ -125,6 +126,12 @@ class CorruptBlob(RegistryError):
     """Bytes are not those that were published; the message names the file."""
 
     code = "corrupt"
+
+
+class BadUpload(RegistryError):
+    """What a client sent breaks its format, its limits or its own hash; the message names the place."""
+
+    code = "bad-upload"
 
 
 class RegistryUnavailable(RegistryError):

@@ -1,0 +1,1 @@
+"""A registry on a server: it speaks the HTTP protocol of the Hugging Face Hub."""
