@@ -30,6 +30,7 @@
     ├── ForgedNotice            a webhook message carries no valid signature
     ├── TooLarge                more bytes, or more of something, than is allowed
     ├── RateLimited             more requests than are allowed in a time
+    ├── BadUpload               what a client sent breaks its format or its own hash: the place
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
     ├── UnsupportedRegistry     this version of the package cannot talk to that kind of registry
     └── NameCollision           another package claims the import name ``registry``
@@ -220,6 +221,12 @@ class RateLimited(RegistryError):
     def __init__(self, message: str, hint: str = "", seconds: int = 60) -> None:
         super().__init__(message, hint)
         self.seconds = seconds
+
+
+class BadUpload(RegistryError):
+    """What a client sent breaks its format, its limits or its own hash; the message names the place."""
+
+    code = "bad-upload"
 
 
 class RegistryUnavailable(RegistryError):
