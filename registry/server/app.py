@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from registry.server.adapters import webhooks
-from registry.server.hub import commit, info, preupload, refs, repositories, resolve, tree, whoami
+from registry.server.hub import commit, info, lfs, preupload, refs, repositories, resolve, tree, whoami, xet
 from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
@@ -24,6 +24,8 @@ HUB = (
     tree,
     refs,
     preupload,
+    lfs,
+    xet,
     commit,
     resolve,
 )  # resolve last: its paths begin with anything

@@ -5,6 +5,8 @@ LFS clients send bytes to an address without their token, and Xet clients with a
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
@@ -40,7 +42,7 @@ class XetTicket(msgspec.Struct, frozen=True):
     user: str
 
 
-Ticket = UploadTicket | XetTicket
+T = TypeVar("T", UploadTicket, XetTicket)
 
 
 class Tickets:
@@ -49,11 +51,11 @@ class Tickets:
     def __init__(self, secret: str) -> None:
         self._secret = secret
 
-    def sign(self, ticket: Ticket) -> str:
+    def sign(self, ticket: UploadTicket | XetTicket) -> str:
         """The ticket as text for an address."""
         return str(self._serializer(type(ticket)).dumps(msgspec.to_builtins(ticket)))
 
-    def read(self, kind: type[Ticket], text: str) -> Ticket:
+    def read(self, kind: type[T], text: str) -> T:
         """The ticket of that kind that `text` is.
 
         Raises:
@@ -65,5 +67,5 @@ class Tickets:
         except (BadSignature, msgspec.ValidationError) as error:
             raise NotPermitted("this upload address is not valid, or no longer", "Begin the upload again.") from error
 
-    def _serializer(self, kind: type[Ticket]) -> URLSafeTimedSerializer:
+    def _serializer(self, kind: type[UploadTicket | XetTicket]) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._secret, salt=kind.__name__)

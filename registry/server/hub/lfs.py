@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from registry.errors import InvalidReference, MissingBytes
 from registry.index.repositories import Repository
+from registry.manifest.completion import sha256_of
 from registry.server import files
 from registry.server.services import Services
 from registry.server.tickets import UploadTicket
@@ -103,7 +104,7 @@ async def send_part(
             raise InvalidReference(
                 f"part {number} has {size:,} bytes, which is not what it must have", "Send it again."
             )
-        etag = files.sha256_of(file)
+        etag = sha256_of(file)
         await run_in_threadpool(hub.staging.put, _part(wanted, number), file, move=True)
     return Response(status_code=200, headers={"ETag": f'"{etag}"'})
 
