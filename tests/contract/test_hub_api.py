@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.hub import HubServer, client_environment
-
-
-def run(code: str, server: HubServer, home: Path, *arguments: str, xet: bool = False, token: str | None = None) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env=client_environment(server, home, token, xet=xet),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
+from tests.contract.client import run_python
+from tests.support.hub import HubServer
 
 COMMIT = """
 import sys
@@ -52,7 +37,7 @@ except RepositoryNotFoundError:
 
 
 def test_a_repository_is_made_committed_to_and_read(server: HubServer, home: Path) -> None:
-    assert run(COMMIT, server, home, "admin/first").endswith("done\n")
+    assert run_python(COMMIT, server, home, "admin/first").endswith("done\n")
 
 
 LARGE = """
@@ -84,4 +69,4 @@ print("done")
 @pytest.mark.parametrize("xet", [True, False], ids=["xet", "lfs"])
 def test_large_files_go_and_come_back(server: HubServer, home: Path, tmp_path: Path, xet: bool) -> None:
     name, folder = f"admin/large-{xet}".lower(), tmp_path / "folder"
-    assert run(LARGE, server, home, name, str(folder), xet=xet).endswith("done\n")
+    assert run_python(LARGE, server, home, name, str(folder), xet=xet).endswith("done\n")
