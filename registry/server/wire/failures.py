@@ -96,6 +96,8 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _system(request: Request, error: Exception) -> Response:
+    if isinstance(error, TimeoutError):
+        return failure(408, "The request's body came too slowly", "slow")
     logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
     if isinstance(error, OSError) and error.errno in FULL:
         return failure(507, "The server's disk is full. Nothing was stored; tell its operator.", "full")
