@@ -233,9 +233,10 @@ class LocalRegistry:
         """Copy a verified blob; a damaged one is first restored from a snapshot that still has it."""
         if self._store.copy(entry.sha256, entry.size, target):
             return
-        for digest, place in self._versions.holders(entry.sha256):
+        holders = self._versions.holders(entry.sha256)
+        for file in (folder / place for digest, place in holders for folder in self._snapshots.of(digest)):
             try:
-                self._store.put(self._snapshots.path(digest) / place, entry.sha256)
+                self._store.put(file, entry.sha256)
             except (CorruptBlob, FileNotFoundError):
                 continue
             if self._store.copy(entry.sha256, entry.size, target):
