@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from registry.index import Aliases, Database, Log, Versions, meta
 from registry.index.accounts import Accounts
 from registry.index.history import History
+from registry.index.keys import Keys
 from registry.index.repositories import Repositories
 from registry.index.webhooks import Webhooks
 from registry.server.settings import Settings
@@ -31,6 +32,7 @@ class Services:
     aliases: Aliases
     log: Log
     webhooks: Webhooks
+    keys: Keys
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
@@ -57,6 +59,7 @@ class Services:
             aliases=Aliases(database),
             log=Log(database),
             webhooks=Webhooks(database),
+            keys=Keys(database),
         )
 
     def cas_instance(self) -> str:
