@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server.hub import commit, info, preupload, refs, repositories, resolve, tree, whoami
+from registry.server import adapters
+from registry.server.hub import commit, commits, info, preupload, refs, repositories, resolve, tree, whoami
 from registry.server.services import Services
 from registry.server.settings import Settings
 from registry.server.wire import failures
@@ -20,6 +21,7 @@ HUB = (
     info,
     tree,
     refs,
+    commits,
     preupload,
     commit,
     resolve,
@@ -39,10 +41,12 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         services.close()
 
-    app = FastAPI(title="adapterhub", lifespan=lifespan)
+    app = FastAPI(title="adapterhub", description=adapters.ABOUT, lifespan=lifespan)
     app.state.services = services
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)
+    for own in adapters.PARTS:
+        app.include_router(own.router)
     failures.install(app)
     app.add_middleware(CappedBodies)
     app.add_middleware(RawPath)

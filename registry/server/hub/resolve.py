@@ -7,7 +7,8 @@ from starlette.responses import FileResponse, Response
 
 from registry.errors import EntryNotFound
 from registry.index.trees import TreeEntry
-from registry.server.wire.context import Hub, Readable
+from registry.server.wire import notices
+from registry.server.wire.context import Hub, Pinned
 from registry.server.wire.quoting import FILES
 
 router = APIRouter()
@@ -18,7 +19,7 @@ CHUNK = 1 << 20  # bytes; of the 64 KiB that Starlette reads at once, a thread e
 @router.head(FILES[0] + "/resolve/{revision:segment}/{path:rest}")
 @router.get(FILES[1] + "/resolve/{revision:segment}/{path:rest}")
 @router.head(FILES[1] + "/resolve/{revision:segment}/{path:rest}")
-def resolve(request: Request, hub: Hub, repository: Readable, revision: str, path: str) -> Response:
+def resolve(request: Request, hub: Hub, repository: Pinned, revision: str, path: str) -> Response:
     """The bytes of a file, or a range of them; HEAD says what they are without them."""
     found, entry = hub.history.entry(repository, revision, path)
     request.state.failure_headers = {"X-Repo-Commit": found.commit}  # with it, clients remember that it is not there
@@ -26,8 +27,8 @@ def resolve(request: Request, hub: Hub, repository: Readable, revision: str, pat
         raise EntryNotFound(f"{path} does not exist on {revision}", "See the list of files.")
     if request.headers.get("x-hf-download-counter") and request.method == "GET":
         hub.repositories.count_download(repository)
-    response = _Blob(hub.store.path(entry.sha256), headers=_headers(entry, found.commit))
-    return response
+    headers = _headers(entry, found.commit) | notices.yanked(revision, found.yanked)
+    return _Blob(hub.store.path(entry.sha256), headers=headers)
 
 
 class _Blob(FileResponse):
