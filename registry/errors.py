@@ -28,8 +28,10 @@
     ├── NotPermitted            the caller may not do that
     │   ├── NotAuthenticated    there is no valid token where one is needed
     │   └── GatedRepository     its owners let in whom they choose, and the caller is not among them
+    ├── ForgedNotice            a webhook message carries no valid signature
     ├── TooLarge                more bytes, or more of something, than is allowed
     ├── RateLimited             more requests than are allowed in a time
+    ├── BadUpload               what a client sent breaks its format or its own hash: the place
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
     ├── UnsupportedRegistry     this version of the package cannot talk to that kind of registry
     └── NameCollision           another package claims the import name ``registry``
@@ -206,6 +208,12 @@ class GatedRepository(NotPermitted):
     code = "gated"
 
 
+class ForgedNotice(RegistryError):
+    """A webhook message carries no valid signature."""
+
+    code = "forged-notice"
+
+
 class TooLarge(RegistryError):
     """More bytes, or more of something, than is allowed."""
 
@@ -220,6 +228,12 @@ class RateLimited(RegistryError):
     def __init__(self, message: str, hint: str = "", seconds: int = 60) -> None:
         super().__init__(message, hint)
         self.seconds = seconds
+
+
+class BadUpload(RegistryError):
+    """What a client sent breaks its format, its limits or its own hash; the message names the place."""
+
+    code = "bad-upload"
 
 
 class RegistryUnavailable(RegistryError):

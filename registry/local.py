@@ -38,7 +38,7 @@ from registry.manifest.completion import sha256_of
 from registry.protocol import AliasChange, AuditEntry, Changes, RepositorySummary, Version, VersionFacts
 from registry.resolve import choose, latest, usable
 from registry.selector import Kind, check_alias, check_repository, check_version, parse_reference, precedence
-from registry.store import CACHE_BYTES, Scratch, Snapshots, Store
+from registry.store import CACHE_BYTES, BlobStore, FolderObjects, Scratch, Snapshots
 
 
 class LocalRegistry:
@@ -61,7 +61,7 @@ class LocalRegistry:
                 f"{self.root} cannot hold a registry: {error}", "Name a folder to write to."
             ) from error
         self._scratch = Scratch(self.root / "tmp")
-        self._store = Store(self.root / "blobs", self._scratch)
+        self._store = BlobStore(FolderObjects(self.root, self._scratch))
         self._snapshots = Snapshots(self.root / "snapshots", self._scratch, self._store, cache_bytes)
         database = Database.in_file(self.root / "index.sqlite")
         self._versions, self._aliases, self._log = Versions(database), Aliases(database), Log(database)

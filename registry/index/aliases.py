@@ -57,7 +57,8 @@ class Aliases:
                     repository_id=row.id, alias=name, version=number, previous=current, created=now, author=author
                 )
             )
-            events.note(session, row, Event("alias", name, f"{current} → {number}", author))
+            told = {"alias": name, "version": number, "previous": current, "digest": target.digest}
+            events.note(session, row, Event("alias", name, f"{current} → {number}", author, told))
             return AliasChange(row.name, name, number, current, now, author)
 
     def history(self, repository: str, name: str) -> list[AliasChange]:

@@ -50,7 +50,8 @@ class Takedowns:
             values = {"status": "revoked", "reason": reason, "removed": datetime.now(UTC)}
             session.execute(update(VersionRow).where(VersionRow.id.in_([one.id for one in gone])).values(values))
             for one in gone:
-                events.note(session, row, Event("takedown", one.number, reason, author))
+                told = {"version": one.number, "digest": one.digest, "reason": reason}
+                events.note(session, row, Event("takedown", one.number, reason, author, told))
 
 
 def _same(session: Session, version: VersionRow) -> list[VersionRow]:

@@ -184,7 +184,8 @@ class Versions:
                 repository_id=row.id, number=number, commit=commit, author=author, created=datetime.now(UTC), **values
             )
         )
-        events.note(session, row, Event("publish", number, digest, author))
+        told = {"version": number, "digest": digest}
+        events.note(session, row, Event("publish", number, digest, author, told))
         return Version(row.name, number, digest, commit)
 
     def withdraw(self, repository: str, number: str, status: Status, reason: str, author: str = "") -> Version:
@@ -201,6 +202,7 @@ class Versions:
                 usable(rows.as_version(row.name, version))
                 changed = {"status": status, "reason": reason}
                 session.execute(update(VersionRow).where(VersionRow.id == version.id).values(changed))
-                events.note(session, row, Event(WITHDRAWALS[status], number, reason, author))
+                told = {"version": number, "digest": version.digest, "reason": reason}
+                events.note(session, row, Event(WITHDRAWALS[status], number, reason, author, told))
             session.refresh(version)
             return rows.as_version(row.name, version)

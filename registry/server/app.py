@@ -7,14 +7,16 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server import adapters
-from registry.server.hub import commit, commits, info, preupload, refs, repositories, resolve, tree, whoami
+from registry.server.adapters import ABOUT, aliases, audit, changes, references, versions, webhooks, withdrawals
+from registry.server.hub import commit, commits, info, lfs, preupload, refs, repositories, resolve, tree, whoami, xet
+from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
 from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
 from registry.server.wire.quoting import RawPath
 
+ADAPTERS = (references, versions, aliases, withdrawals, changes, webhooks, audit)
 HUB = (
     whoami,
     repositories,
@@ -23,6 +25,8 @@ HUB = (
     refs,
     commits,
     preupload,
+    lfs,
+    xet,
     commit,
     resolve,
 )  # resolve last: its paths begin with anything
@@ -38,15 +42,18 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sender = Sender(services.webhooks, settings.private_webhooks)
+        sender.start()
         yield
+        sender.stop()
         services.close()
 
-    app = FastAPI(title="adapterhub", description=adapters.ABOUT, lifespan=lifespan)
+    app = FastAPI(title="adapterhub", description=ABOUT, lifespan=lifespan)
     app.state.services = services
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)
-    for own in adapters.PARTS:
-        app.include_router(own.router)
+    for documented in ADAPTERS:
+        app.include_router(documented.router)
     failures.install(app)
     app.add_middleware(CappedBodies)
     app.add_middleware(RawPath)

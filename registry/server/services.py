@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from registry.index import Aliases, Database, Log, Versions
+from registry.index import Aliases, Database, Log, Versions, meta
 from registry.index.accounts import Accounts
 from registry.index.following import Following
 from registry.index.history import History
@@ -12,8 +12,10 @@ from registry.index.refs import Refs
 from registry.index.releases import Releases
 from registry.index.repositories import Repositories
 from registry.index.takedowns import Takedowns
+from registry.index.webhooks import Webhooks
 from registry.server.settings import Settings
-from registry.store import Scratch, Store
+from registry.server.tickets import Tickets
+from registry.store import BlobStore, Scratch, Staging, open_store
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,9 @@ class Services:
     settings: Settings
     database: Database
     scratch: Scratch
-    store: Store
+    store: BlobStore
+    staging: Staging
+    tickets: Tickets
     accounts: Accounts
     repositories: Repositories
     history: History
@@ -34,6 +38,7 @@ class Services:
     takedowns: Takedowns
     following: Following
     log: Log
+    webhooks: Webhooks
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
@@ -45,12 +50,14 @@ class Services:
         settings.data.mkdir(parents=True, exist_ok=True)
         database = settings.open_database()
         database.check()
-        scratch = Scratch(settings.data / "tmp")
+        store = open_store(settings.blobs or str(settings.data), settings.data)
         return cls(
             settings=settings,
             database=database,
-            scratch=scratch,
-            store=Store(settings.data / "blobs", scratch),
+            scratch=store.scratch,
+            store=store.blobs,
+            staging=store.staging,
+            tickets=Tickets(meta.fact(database, meta.SECRET)),
             accounts=Accounts(database),
             repositories=Repositories(database),
             history=History(database),
@@ -61,7 +68,12 @@ class Services:
             takedowns=Takedowns(database),
             following=Following(database),
             log=Log(database),
+            webhooks=Webhooks(database),
         )
+
+    def cas_instance(self) -> str:
+        """Part of the address of Xet's uploads; another one once bytes that clients may count on were removed."""
+        return meta.fact(self.database, meta.CAS_INSTANCE)
 
     def close(self) -> None:
         """Let connections go."""

@@ -21,7 +21,7 @@ from filelock import FileLock
 from registry.errors import CorruptBlob
 from registry.folder import MANIFEST
 from registry.manifest import FileEntry, Manifest
-from registry.store.blobs import Store, is_intact
+from registry.store.blobs import BlobStore, is_intact
 from registry.store.scratch import Scratch
 
 Fetch = Callable[[FileEntry, Path], None]
@@ -36,7 +36,7 @@ SPARE = 0.1  # of the budget is made free at once, so that the folder is not mea
 class Snapshots:
     """The folder of snapshots. Safe to use from threads and processes."""
 
-    def __init__(self, root: Path, scratch: Scratch, store: Store, max_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, root: Path, scratch: Scratch, store: BlobStore, max_bytes: int = CACHE_BYTES) -> None:
         self._root = root
         self._scratch = scratch
         self._store = store

@@ -5,8 +5,6 @@ Paths and bodies here are promises to clients; everything in ``hub`` promises wh
 
 from __future__ import annotations
 
-from registry.server.adapters import aliases, audit, changes, resolve, versions, withdrawals
-
 ABOUT = """
 A Hugging Face Hub that knows adapters. Any Hub client works with it; these are the endpoints that the Hub lacks.
 
@@ -17,6 +15,4 @@ compare-and-set. Both are revisions for Hub clients.
 
 A failure is JSON, `{"error": "what happened, and what to do", "code": "alias-conflict"}`.
 """
-PARTS = (resolve, versions, aliases, withdrawals, changes, audit)
-
-__all__ = ["ABOUT", "PARTS"]
+"""What the document begins with."""
