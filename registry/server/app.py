@@ -7,7 +7,17 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server.hub import commit, info, preupload, refs, repositories, resolve, tree, whoami
+from registry.server.hub import (
+    commit,
+    discussions,
+    info,
+    preupload,
+    refs,
+    repositories,
+    resolve,
+    tree,
+    whoami,
+)
 from registry.server.services import Services
 from registry.server.settings import Settings
 from registry.server.wire import failures
@@ -22,6 +32,7 @@ HUB = (
     refs,
     preupload,
     commit,
+    discussions,
     resolve,
 )  # resolve last: its paths begin with anything
 

@@ -56,6 +56,11 @@ def grant(hub: Services, repository: Repository, entries: Collection[TreeEntry])
             raise RegistryUnavailable(f"the bytes of {entry.path} were lost while they came in", "Send them again.")
 
 
+def load(hub: Services, entry: TreeEntry) -> bytes:
+    """The bytes of a file; only for small ones."""
+    return hub.store.path(entry.sha256).read_bytes()
+
+
 def size_of(hub: Services, sha256: str) -> int | None:
     """Length of a blob in bytes; None where the store holds no such bytes."""
     with hub.database.read() as session:

@@ -75,3 +75,20 @@ class Principal:
             raise RepositoryNotFound(f"there is no repository {repository.name}", "Check the id and your token.")
         if right != READ:
             self.require(right, repository.namespace)
+
+    def check_part(self, repository: Repository) -> None:
+        """Refuse who may not take part: open discussions and pull requests, and comment. Readers may, if signed in.
+
+        Raises:
+            RepositoryNotFound: it is private, and they may not read it.
+            NotAuthenticated: they are anonymous.
+            NotPermitted: their token only reads, or is for another namespace.
+        """
+        self.check(READ, repository)
+        if self.user is None:
+            raise NotAuthenticated("this needs a token", "Log in with `hf auth login`, or set HF_TOKEN.")
+        if self.right == READ or self.namespace not in (None, repository.namespace):
+            raise NotPermitted(
+                f"this token allows no discussions or pull requests in {repository.name}",
+                "Use a token with the right to write there.",
+            )

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from registry.index import Aliases, Database, Log, Versions
 from registry.index.accounts import Accounts
+from registry.index.discussions import Discussions
 from registry.index.history import History
+from registry.index.pulls import Pulls
 from registry.index.repositories import Repositories
 from registry.server.settings import Settings
 from registry.store import Scratch, Store
@@ -23,6 +25,8 @@ class Services:
     accounts: Accounts
     repositories: Repositories
     history: History
+    discussions: Discussions
+    pulls: Pulls
     versions: Versions
     aliases: Aliases
     log: Log
@@ -46,6 +50,8 @@ class Services:
             accounts=Accounts(database),
             repositories=Repositories(database),
             history=History(database),
+            discussions=Discussions(database),
+            pulls=Pulls(database),
             versions=Versions(database),
             aliases=Aliases(database),
             log=Log(database),
