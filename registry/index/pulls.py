@@ -21,6 +21,8 @@ from registry.index.tables import CommitParentRow, DiscussionRow, RefRow, Reposi
 from registry.index.trees import Change, TreeEntry
 from registry.selector import MAIN
 
+MAX_TITLE = 200  # characters
+
 
 @dataclass(frozen=True)
 class Sides:
@@ -67,7 +69,7 @@ class Pulls:
         """Open a pull request for the branch `base` with one commit, and return that commit's oid with it.
 
         Args:
-            message: its first line becomes the title, the rest the first comment.
+            message: the first `MAX_TITLE` characters of its first line become the title, the rest the first comment.
             parent: the commit of the branch's history to begin from, or its first digits; None is its head.
 
         Raises:
@@ -75,6 +77,7 @@ class Pulls:
             MissingBytes, EntryNotFound, InvalidPath: as for ``History.commit``.
         """
         title, _, text = message.partition("\n")
+        title, text = title[:MAX_TITLE], title[MAX_TITLE:] + text
         with self._database.write() as session:
             row = rows.repository(session, repository.name, repository.kind)
             target = _base(session, row, base)

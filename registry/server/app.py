@@ -8,13 +8,17 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from registry.server.hub import (
+    cards,
     commit,
     discussions,
+    home,
     info,
+    likes,
     preupload,
     refs,
     repositories,
     resolve,
+    storage,
     tree,
     whoami,
 )
@@ -33,8 +37,12 @@ HUB = (
     preupload,
     commit,
     discussions,
+    likes,
+    storage,
+    cards,
     resolve,
-)  # resolve last: its paths begin with anything
+    home,
+)  # resolve and home last: their paths begin with anything
 
 
 def create_app(settings: Settings) -> FastAPI:

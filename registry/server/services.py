@@ -8,8 +8,10 @@ from registry.index import Aliases, Database, Log, Versions
 from registry.index.accounts import Accounts
 from registry.index.discussions import Discussions
 from registry.index.history import History
+from registry.index.likes import Likes
 from registry.index.pulls import Pulls
 from registry.index.repositories import Repositories
+from registry.index.storage import Storage
 from registry.server.settings import Settings
 from registry.store import Scratch, Store
 
@@ -27,6 +29,8 @@ class Services:
     history: History
     discussions: Discussions
     pulls: Pulls
+    likes: Likes
+    storage: Storage
     versions: Versions
     aliases: Aliases
     log: Log
@@ -52,6 +56,8 @@ class Services:
             history=History(database),
             discussions=Discussions(database),
             pulls=Pulls(database),
+            likes=Likes(database),
+            storage=Storage(database),
             versions=Versions(database),
             aliases=Aliases(database),
             log=Log(database),

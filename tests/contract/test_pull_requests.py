@@ -1,4 +1,4 @@
-"""Discussions and pull requests by huggingface_hub's own API and command line."""
+"""Discussions and pull requests by huggingface_hub's own API and command line, and the Hub's smaller endpoints."""
 
 from __future__ import annotations
 
@@ -74,6 +74,50 @@ assert len(api.list_repo_files(name)) == 301
 print("done")
 """
 
+SMALL = """
+import sys, warnings
+from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import get_session
+api, name = HfApi(), sys.argv[1]
+api.create_repo(name)
+
+api._validate_yaml("---\\nlicense: mit\\n---\\n# hello")
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    api._validate_yaml("# hello")
+assert "empty or missing" in str(caught[0].message)
+for wrong in ("model-index: x", "- a", "a: !!timestamp x", "a: ["):
+    try:
+        api._validate_yaml(f"---\\n{wrong}\\n---\\n")
+        raise SystemExit(f"accepted {wrong!r}")
+    except ValueError as error:
+        assert "Invalid metadata" in str(error), error
+ModelCard("---\\nlicense: mit\\n---\\n# hello").validate()
+
+get_session().post(f"{api.endpoint}/api/models/{name}/like", headers=api._build_hf_headers()).raise_for_status()
+assert [one.username for one in api.list_repo_likers(name)] == ["admin"]
+assert name in api.list_liked_repos().models and api.model_info(name).likes == 1
+api.unlike(name)
+assert api.list_liked_repos().total == 0 and api.model_info(name).likes == 0
+
+api.create_commit(name, [CommitOperationAdd("a.txt", b"abc")], commit_message="one")
+copy = api.duplicate_repo(name, f"{name}-copy", exist_ok=True)
+assert copy.repo_id == f"{name}-copy" and api.list_repo_files(copy.repo_id) == [".gitattributes", "a.txt"]
+assert api.duplicate_repo(name, f"{name}-copy", exist_ok=True).repo_id == copy.repo_id
+try:
+    api.duplicate_repo(name, f"{name}-copy")
+    raise SystemExit("a name was given twice")
+except HfHubHTTPError as error:
+    assert error.response.status_code == 409
+used = {one.id: one for one in api.list_user_repos()}
+assert used[name].visibility == "public" and used[name].storage > 3
+assert list(api.list_lfs_files(name)) == []
+assert get_session().get(api.endpoint).json()["name"] == "adapterhub"
+assert get_session().get(f"{api.endpoint}/{name}", follow_redirects=True).json()["id"] == name
+print("done")
+"""
+
 
 def hf(server: HubServer, home: Path, *arguments: str) -> str:
     done = subprocess.run(
@@ -117,3 +161,7 @@ def test_the_command_line_discusses_and_merges(server: HubServer, home: Path) ->
     hf(server, home, "discussions", "merge", "admin/cli", "2", "--yes")
     assert "hello" in hf(server, home, "discussions", "list", "admin/cli", "--status", "merged")
     assert "merged" in hf(server, home, "discussions", "info", "admin/cli", "2", "--format", "json")
+
+
+def test_the_api_does_the_small_things(server: HubServer, home: Path) -> None:
+    assert run(SMALL, server, home, "admin/small").endswith("done\n")

@@ -26,6 +26,7 @@ from registry.server.wire.quoting import REPOSITORY
 router = APIRouter()
 MAX_LINE = MAX_REGULAR_BYTES * 2  # bytes; base64 makes four of three
 MAX_CHANGES = 25_000
+MAX_MESSAGE = 65_536  # characters
 
 
 class Line(msgspec.Struct):
@@ -116,6 +117,8 @@ def _apply(hub: Hub, draft: Draft, line: Line) -> None:
         case "header":
             summary, description = str(value["summary"]), str(value.get("description") or "")
             draft.message = f"{summary}\n\n{description}".replace("\0", "").strip()
+            if len(draft.message) > MAX_MESSAGE:
+                raise TooLarge(f"a commit's message has at most {MAX_MESSAGE:,} characters", "Shorten it.")
             draft.parent = value.get("parentCommit") or None
         case "file":
             path = check_path(value["path"])
@@ -125,9 +128,9 @@ def _apply(hub: Hub, draft: Draft, line: Line) -> None:
         case "lfsFile":
             draft.changes.append(Put(_uploaded(hub, check_path(value["path"]), str(value["oid"]))))
         case "deletedFile":
-            draft.changes.append(Delete(value["path"]))
+            draft.changes.append(Delete(str(value["path"])))
         case "deletedFolder":
-            draft.changes.append(Delete(value["path"], folder=True))
+            draft.changes.append(Delete(str(value["path"]), folder=True))
         case other:
             raise InvalidReference(f"{other[:40]!r} is no part of a commit", "Use a Hub client to commit.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Mapping
 
 from registry.index.trees import TreeEntry
@@ -12,6 +13,7 @@ from registry.server.services import Services
 MAX_FILE_BYTES = 64 << 10  # a larger file is only named
 MAX_LINES = 1500  # of a side: finding what lines have in common takes time with their product
 MAX_BYTES = 512 << 10  # of a diff; what comes after is only named
+MAX_SECONDS = 2.0  # likewise: lines that are alike can take difflib a third of a second a file
 MAX_FILES = 300
 NONE = "0" * 40
 
@@ -20,11 +22,11 @@ def unified(hub: Services, before: Mapping[str, TreeEntry], after: Mapping[str, 
     """The differences, by path; of LFS files, and of what is large or no text, only that there are some."""
     changed = [path for path in sorted({*before, *after}) if _etag(before, path) != _etag(after, path)]
     parts: list[str] = []
-    length = 0
+    length, end = 0, time.monotonic() + MAX_SECONDS
     for path in changed[:MAX_FILES]:
         old, new = before.get(path), after.get(path)
         parts.append(_header(path, old, new))
-        body = _body(hub, path, old, new) if length < MAX_BYTES else None
+        body = _body(hub, path, old, new) if length < MAX_BYTES and time.monotonic() < end else None
         parts.append(_binary(path, old, new) if body is None else body)
         length += len(body or "")
     if len(changed) > MAX_FILES:

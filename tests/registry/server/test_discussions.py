@@ -166,3 +166,8 @@ def test_numbers_are_of_one_repository(app: HubApp) -> None:
     app.create("alice/n")
     assert opened(app) == 1
     assert app.post("bob", "/api/models/alice/n/discussions", {"title": "x"})["num"] == 1
+
+
+@pytest.mark.parametrize("path", ["/api/models/a%00/b", "/api/models/alice/m/revision/a%00", "/api/users/a%00/likes"])
+def test_a_name_with_a_zero_character_is_no_fault_of_the_server(app: HubApp, path: str) -> None:
+    assert app.send("alice", "GET", path).status_code in (200, 400, 404)  # SQLite looks for it, PostgreSQL refuses

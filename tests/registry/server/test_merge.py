@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.index import merging
+from registry.index import commits, merging, rows, trees
 from registry.index.trees import TreeEntry
+from registry.server.hub import diff
 from tests.support.hub_app import DELETED, HubApp
 
 HERE = "/api/models/alice/m/discussions"
@@ -23,7 +24,7 @@ def proposed(app: HubApp, files: dict[str, bytes | None], user: str = "bob", **o
     return int(answer["pullRequestUrl"].rpartition("/")[2])
 
 
-def commits(app: HubApp, revision: str = "main") -> list[str]:
+def titles(app: HubApp, revision: str = "main") -> list[str]:
     found = app.hub.repositories.find("alice/m")
     head = app.hub.history.revision(found, revision).commit
     return [one.title for one in app.hub.history.log(head, 100)]
@@ -48,7 +49,7 @@ def test_who_only_reads_proposes_and_who_writes_merges(app: HubApp) -> None:
     after = app.get("bob", f"{HERE}/1")
     assert (after["status"], after["changes"]["mergeCommitId"]) == ("merged", merged)
     assert [one["type"] for one in after["events"]][2:] == ["comment", "status-change"]
-    assert commits(app) == ["better (#1)", "change", "change", "initial commit"]
+    assert titles(app) == ["better (#1)", "change", "change", "initial commit"]
     assert app.hub.history.entry(app.hub.repositories.find("alice/m"), "main", "a")[1].changed == merged  # type: ignore
 
 
@@ -92,7 +93,7 @@ def test_a_pull_request_that_is_merged_twice_at_once_is_merged_once(app: HubApp)
                 pool.map(lambda _, path=f"{HERE}/{number}/merge": app.send("alice", "POST", path).status_code, range(8))
             )
         assert sorted(statuses) == [200] + [409] * 7
-    assert commits(app) == ["change (#3)", "change (#2)", "change (#1)", "initial commit"]
+    assert titles(app) == ["change (#3)", "change (#2)", "change (#1)", "initial commit"]
 
 
 def test_pull_requests_that_are_merged_at_once_are_all_merged(app: HubApp) -> None:
@@ -155,7 +156,7 @@ def test_a_commit_whose_answer_was_lost_is_not_made_again(app: HubApp) -> None:
     oid = app.commit("bob", {"d": b"1", "c": DELETED}, to=f"refs/pr/{number}")["commitOid"]
     assert app.commit("bob", {"d": b"1", "c": DELETED}, to=f"refs/pr/{number}")["commitOid"] == oid
     assert [one["type"] for one in app.get("", f"{HERE}/{number}")["events"]].count("commit") == 2
-    assert commits(app) == ["change", "change", "initial commit"]
+    assert titles(app) == ["change", "change", "initial commit"]
 
 
 def test_bytes_of_another_repository_cannot_be_proposed(app: HubApp) -> None:
@@ -173,11 +174,40 @@ def test_bytes_of_another_repository_cannot_be_proposed(app: HubApp) -> None:
 
 def test_a_diff_says_only_that_large_and_binary_files_changed(app: HubApp) -> None:
     number = proposed(app, {"big.txt": b"x\n" * 100_000, "binary": b"\0", "latin": b"\xff", "ok.txt": b"a\n"})
-    diff = app.get("", f"{HERE}/{number}?diff=1")["diff"]
-    assert [line for line in diff.splitlines() if line.startswith("Binary")] == [
+    text = app.get("", f"{HERE}/{number}?diff=1")["diff"]
+    assert [line for line in text.splitlines() if line.startswith("Binary")] == [
         f"Binary files /dev/null and b/{name} differ" for name in ("big.txt", "binary", "latin")
     ]
-    assert "@@ -0,0 +1 @@\n+a\n" in diff
+    assert "@@ -0,0 +1 @@\n+a\n" in text
+
+
+def test_a_long_summary_is_cut_in_the_title_only(app: HubApp) -> None:
+    number = proposed(app, {"a": b"1"}, message="x" * 300)
+    found = app.get("", f"{HERE}/{number}")
+    assert (found["title"], found["events"][0]["data"]["latest"]["raw"]) == ("x" * 200, "x" * 100)
+    app.commit("bob", {"a": b"2"}, 413, to=f"refs/pr/{number}", message="x" * 70_000)
+
+
+def test_a_diff_takes_only_so_long(app: HubApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = proposed(app, {"a": b"1\n", "b": b"1\n"})
+    assert app.get("", f"{HERE}/{number}?diff=1")["diff"].count("@@\n+1\n") == 2
+    monkeypatch.setattr(diff, "MAX_SECONDS", 0)
+    assert app.get("", f"{HERE}/{number}?diff=1")["diff"].count(" differ\n") == 2
+
+
+def test_a_pull_request_is_merged_into_a_branch_that_was_squashed(app: HubApp) -> None:
+    """Nothing of the branch's history is left then, and what the pull request did not touch is no conflict."""
+    app.commit("alice", {"a": b"1", "b": b"1"})
+    number = proposed(app, {"a": b"2"})
+    app.commit("alice", {"b": b"2", "c": b"2"})
+    head = app.hub.history.revision(app.hub.repositories.find("alice/m"), "main").commit
+    with app.hub.database.write() as session:
+        row = rows.repository(session, "alice/m")
+        squashed = commits.write(session, row, list(trees.read(session, head).values()), [], "squash", "alice")
+        commits.point(session, row, rows.BRANCH, "main", squashed)
+    app.post("alice", f"{HERE}/{number}/merge")
+    assert app.files() == {"a": b"2", "b": b"2", "c": b"2"}
+    assert titles(app) == ["change (#1)", "squash"]
 
 
 PATHS = ["a", "b", "d", "d/e", "d/f/g"]

@@ -149,6 +149,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_former_names_repository_id"), ["repository_id"], unique=False)
 
     op.create_table(
+        "likes",
+        sa.Column("repository_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name=op.f("fk_likes_repository_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["accounts.id"], name=op.f("fk_likes_user_id")),
+        sa.PrimaryKeyConstraint("repository_id", "user_id", name=op.f("pk_likes")),
+    )
+    with op.batch_alter_table("likes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_likes_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
         "memberships",
         sa.Column("organisation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -410,6 +422,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_memberships_user_id"))
 
     op.drop_table("memberships")
+    with op.batch_alter_table("likes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_likes_user_id"))
+
+    op.drop_table("likes")
     with op.batch_alter_table("former_names", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_former_names_repository_id"))
 
