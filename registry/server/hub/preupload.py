@@ -11,7 +11,7 @@ from pathspec import GitIgnoreSpec
 from pydantic import BaseModel, Field
 
 from registry.index.trees import check_path
-from registry.server import pushes
+from registry.server import files, pushes
 from registry.server.hub.attributes import MAX_REGULAR_BYTES, NAME, Attributes
 from registry.server.wire.context import Caller, Hub, Readable
 from registry.server.wire.quoting import REPOSITORY
@@ -48,7 +48,7 @@ def preupload(
         entry = tree.get(path)
         if entry is None or entry.size > MAX_RULES_BYTES:
             return ""
-        return b"".join(hub.store.read(entry.sha256, 0, entry.size)).decode(errors="replace") if entry.size else ""
+        return files.load(hub, entry).decode(errors="replace")
 
     attributes = Attributes(text_of(NAME))
     ignored = GitIgnoreSpec.from_lines((body.gitIgnore or text_of(".gitignore")).splitlines())
