@@ -1,7 +1,8 @@
 """Which version each followed reference stands for, kept up to date by polling.
 
 A request reads the map and never the network. A change goes through the stages of ``registry.swap``: the new version
-is loaded and verified before one assignment names it, and one that fails changes nothing and is recorded. A revoked
+is loaded and verified before one assignment names it, and one that fails changes nothing, is recorded, and is tried
+again later and later (``registry.failures``). A revoked
 version is refused from the next poll on, whether or not its replacement can be had, and however long others take: one
 thread polls, another one swaps. A poll asks the registry what changed since the last one, so names that stay cost
 nothing. Knows nothing of what loading, verifying and releasing mean.
@@ -10,21 +11,13 @@ nothing. Knows nothing of what loading, verifying and releasing mean.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from registry.errors import RegistryError, RevokedVersion
+from registry.failures import Failure, Failures
 from registry.protocol import Registry, Version
 from registry.swap import Swap, SwapStage
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a reference could not be brought up to date at the last poll, and since when that is so."""
-
-    error: Exception
-    since: datetime
 
 
 def _nothing(version: Version) -> None:
@@ -47,6 +40,7 @@ class Follower:
         load: Callable[[Version], object] = _nothing,
         verify: Callable[[Version], object] = _nothing,
         release: Callable[[Version], bool] = _gone,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Follow nothing yet.
 
@@ -55,6 +49,7 @@ class Follower:
             load, verify: called in turn with each new version before it replaces another; each raises if it must not.
             release: called with a version that no reference stands for any more, at each poll until it says that
                 nothing of it is in use.
+            clock: seconds that pass, by which it is tried again what failed.
         """
         if interval <= 0:
             raise ValueError(f"interval is {interval}, and must be more than 0 seconds")
@@ -62,7 +57,7 @@ class Follower:
         self._interval = interval
         self._load, self._verify, self._release = load, verify, release
         self._entries: dict[str, Version | RevokedVersion] = {}
-        self._failures: dict[str, Failure] = {}
+        self._failures = Failures(interval, clock)
         self._swaps: dict[str, Swap] = {}
         self._wanted: dict[str, Version] = {}  # what the last poll found for references that stand for another version
         self._leaving: dict[str, Version] = {}  # by digest: what no reference stands for, and is in use
@@ -106,8 +101,9 @@ class Follower:
         return {reference: entry for reference, entry in list(self._entries.items()) if isinstance(entry, Version)}
 
     def failures(self) -> Mapping[str, Failure]:
-        """References that could not be brought up to date at the last poll, and why."""
-        return dict(self._failures)
+        """References that could not be brought up to date when they were last tried, and why."""
+        with self._change:
+            return self._failures.known()
 
     def swaps(self) -> Mapping[str, Swap]:
         """The last swap of each reference that moved since it is followed."""
@@ -118,12 +114,18 @@ class Follower:
         with self._change:
             entry = self._entries.pop(reference, None)
             self._wanted.pop(reference, None)
-            self._failures.pop(reference, None)
+            self._failures.forget(reference)
             self._swaps.pop(reference, None)
         return entry if isinstance(entry, Version) else None
 
     def refresh(self) -> None:
-        """Poll once, now, and swap what it finds. Never raises: what went wrong is in `failures`."""
+        """Poll now, and swap what that finds and what failed before. Never raises: what goes wrong is in `failures`."""
+        with self._change:
+            self._failures.hurry()
+        self.poll()
+
+    def poll(self) -> None:
+        """Poll once, and swap what that finds, as the threads do: what failed is tried again when it is time."""
         self._resolve_all()
         self._work()
 
@@ -175,7 +177,7 @@ class Follower:
             except Exception as error:  # whatever a registry raises, the map stays as it is
                 with self._change:
                     for reference in self._entries:
-                        self._fail(reference, error)
+                        self._failures.unreachable(reference, error)
                 return
             for reference in due:
                 try:
@@ -183,14 +185,15 @@ class Follower:
                 except Exception as error:  # as above; the other references go on
                     with self._change:
                         self._wanted.pop(reference, None)
-                        self._fail(reference, error)
+                        if reference in self._entries:
+                            self._failures.unresolved(reference, error)
 
     def _due(self) -> list[str]:
         """The references that may stand for something else than at the last poll."""
         changes = self._registry.changes(self._mark)
         with self._change:
             self._mark = changes.mark
-            unsure = self._unsure | self._failures.keys() | self._wanted.keys()
+            unsure = self._unsure.union(self._failures.due(), self._wanted)
             self._unsure = set()
             return [one for one in self._entries if one in unsure or changes.touches(one.partition("@")[0])]
 
@@ -212,7 +215,9 @@ class Follower:
             if isinstance(entry, Version) and entry.digest == new.digest:
                 self._flip(reference, new)  # the same content: at most its status changed
             elif entry is not None:  # else it was unfollowed meanwhile
-                self._wanted[reference] = new
+                self._failures.moved(reference, new.digest)
+                if not self._failures.waits(reference, new.digest):
+                    self._wanted[reference] = new
 
     def _refuse_if_revoked(self, reference: str, old: Version | RevokedVersion | None) -> None:
         if isinstance(old, Version):
@@ -244,8 +249,8 @@ class Follower:
                         del self._swaps[reference]  # it ends here: another one is wanted, or none
                     return self._leave(new)
                 if failure is not None:
-                    del self._wanted[reference]  # the next poll wants it again
-                    return self._fail(reference, failure)
+                    del self._wanted[reference]  # a later poll wants it again
+                    return self._failures.unprepared(reference, new.digest, failure)
                 self._flip(reference, wanted)
                 self._swaps[reference] = swap.to(SwapStage.NAMED).to(SwapStage.DRAINING)
                 if swap.old is not None:
@@ -285,12 +290,7 @@ class Follower:
     def _flip(self, reference: str, version: Version) -> None:
         self._entries[reference] = version
         self._wanted.pop(reference, None)
-        self._failures.pop(reference, None)
-
-    def _fail(self, reference: str, error: Exception) -> None:
-        known = self._failures.get(reference)
-        if reference in self._entries and (known is None or str(known.error) != str(error)):
-            self._failures[reference] = Failure(error, datetime.now(UTC))
+        self._failures.forget(reference)
 
 
 def _usable(entry: Version | RevokedVersion) -> Version:
