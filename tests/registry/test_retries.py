@@ -10,6 +10,7 @@ import pytest
 from registry import Follower, LocalRegistry, Version
 from registry.errors import RegistryUnavailable
 from registry.failures import LONGEST_WAIT, Failures
+from registry.followed import Followed
 from tests.registry.folders import FACTS, write_adapter
 
 PRODUCTION = "acme/intent@production"
@@ -26,7 +27,7 @@ class World:
         self.tries: list[tuple[float, str]] = []
         self.broken = set(BROKEN)
         self.asked = 0
-        self.follower = Follower(registry, INTERVAL, verify=self.verify, clock=lambda: self.now)
+        self.follower = Follower(registry, INTERVAL, verify=self.verify, followed=Followed(clock=lambda: self.now))
         self.follower.follow(PRODUCTION)
         resolve = registry.resolve
 

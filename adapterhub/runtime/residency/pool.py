@@ -199,6 +199,12 @@ class AdapterPool:
                 self._drop_if_doomed(entry)
                 self.changed.notify_all()
 
+    def in_use(self, digest: str) -> bool:
+        """Whether a request counts on the version of `digest`, or it is pinned."""
+        with self.changed:
+            entry = self._tiers.find(digest)
+            return entry is not None and (entry.pinned or not entry.idle)
+
     def vacate(self, digest: str) -> bool:
         """Give back the slot of `digest` if no request counts on it; whether it has none now.
 
