@@ -20,7 +20,7 @@ def test_names_that_nobody_uses_are_forgotten(backbone: Backbone, shelf: Shelf) 
     begun, go_on = threading.Event(), threading.Event()
     with Engine(backbone, shelf.registry, poll_seconds=3600) as engine, ThreadPoolExecutor(1) as threads:
         engine.follower._followed.clock = lambda: hours * IDLE_SECONDS
-        fetch = engine.pool._fetch
+        fetch = engine.pool._loader._fetch
 
         def slowly(version: Version) -> Path:
             if version.repository == "acme/dora":
@@ -28,7 +28,7 @@ def test_names_that_nobody_uses_are_forgotten(backbone: Backbone, shelf: Shelf) 
                 assert go_on.wait(30)
             return fetch(version)
 
-        engine.pool._fetch = slowly
+        engine.pool._loader._fetch = slowly
         engine.pin("acme/tags")
         before, _ = engine.predict([("acme/lora4", ROW), ("acme/tags", ROW)])
         running = threads.submit(engine.predict, [("acme/dora", ROW)])
