@@ -30,7 +30,7 @@ class Stage(StrEnum):
 
 @dataclass
 class Tally:
-    """What happened to one version since the engine began, evictions survived.
+    """What happened to one version since the engine began or it was last unloaded, evictions survived.
 
     Attributes:
         loads: how often it was read from disk.

@@ -177,6 +177,7 @@ class Tiers:
         gone = entry.doomed and entry.idle and entry.host.done()
         if gone:
             self.forget(entry)
+            self._tallies.pop(entry.digest, None)
         return gone
 
     def freed(self, enough: int) -> bool:
