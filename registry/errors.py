@@ -10,15 +10,18 @@
     │   ├── EntryNotFound       the commit has no file of that path
     │   ├── VersionNotFound     no version, or none that can be chosen, is what was asked for
     │   │   └── OnlyYanked      some would do, but each of them is yanked
-    │   └── AliasNotFound
+    │   ├── AliasNotFound
+    │   ├── AccountNotFound     no user or organisation of that name, or no token or member of it
+    │   └── AccessNotFound      nobody asked for that access, or the answer stands already
     ├── Conflict
     │   ├── VersionConflict     other content already has this version
     │   ├── AliasConflict       the alias is not where the caller expected it
     │   ├── RepositoryExists    the name of the repository is taken
     │   ├── RefExists           the branch or tag is there already
     │   └── StaleParent         the branch has moved on since the caller looked
-   ├── VersionImmutable        a version cannot be moved or deleted
+    ├── VersionImmutable        a version cannot be moved or deleted
     ├── RevokedVersion          the version was withdrawn and is refused everywhere
+    ├── InvalidAccess           access cannot be asked for or given: there is no gate, or nobody left before it
     ├── InvalidPath             what should be the path of a file in a repository is none
     ├── MissingBytes            a commit names bytes that were not uploaded
     ├── ManifestError           manifest.json is not valid: the place in it
@@ -103,6 +106,18 @@ class AliasNotFound(NotFound):
     code = "alias-not-found"
 
 
+class AccountNotFound(NotFound):
+    """No user or organisation of that name, or no token or member of it."""
+
+    code = "account-not-found"
+
+
+class AccessNotFound(NotFound):
+    """Nobody asked for that access, or the answer stands already."""
+
+    code = "access-not-found"
+
+
 class Conflict(RegistryError):
     """Somebody else was there first."""
 
@@ -137,6 +152,12 @@ class StaleParent(Conflict):
     """The branch has moved on since the caller looked."""
 
     code = "stale-parent"
+
+
+class InvalidAccess(RegistryError):
+    """Access cannot be asked for or given: the repository has no gate, or whoever it is about is let in already."""
+
+    code = "invalid-access"
 
 
 class InvalidPath(RegistryError):

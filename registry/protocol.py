@@ -77,13 +77,17 @@ class VersionFacts:
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One change or refusal. `action` is the verb, ``refused`` after a dash where nothing was done."""
+    """One change or refusal. `action` is the verb, ``refused`` after a dash where nothing was done.
+
+    `actor` is who did it: empty without a server, ``os:name`` for a command on the server's machine.
+    """
 
     at: datetime
     action: str
     repository: str
     subject: str
     detail: str
+    actor: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from registry.errors import Conflict, RegistryUnavailable
+from registry.errors import Conflict, InvalidReference, RegistryUnavailable
 from registry.index.tables import RevisionRow, Table
 
 BUSY_SECONDS = 30.0  # how long a writer waits for the others
@@ -179,6 +179,8 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise Conflict("somebody else changed this at the same moment", "Look at it, then try again.") from error
+    except DataError as error:  # a character that PostgreSQL has not, or more of them than a column holds
+        raise InvalidReference("a text cannot be kept as it is: it is too long, or holds a zero byte") from error
     except (DBAPIError, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise RegistryUnavailable(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import func, select
 
 from registry.index import rows
@@ -33,13 +35,17 @@ class Log:
             named = select(func.lower(AuditRow.repository)).where(AuditRow.id > since, AuditRow.id <= mark).distinct()
             return Changes(mark, frozenset(session.scalars(named)) if mark != since else frozenset())
 
-    def entries(self, repository: str | None = None) -> list[AuditEntry]:
-        """Changes and refusals, the newest first."""
+    def entries(
+        self, repository: str | None = None, *, since: datetime | None = None, limit: int | None = None
+    ) -> list[AuditEntry]:
+        """Changes and refusals, the newest first: of one repository, after a moment, at most so many."""
         query = select(AuditRow).order_by(AuditRow.id.desc())
         if repository is not None:
             query = query.where(func.lower(AuditRow.repository) == repository.lower())
+        if since is not None:
+            query = query.where(AuditRow.created >= since)
         with self._database.read() as session:
             return [
-                AuditEntry(row.created, row.action, row.repository, row.subject, row.detail)
-                for row in session.scalars(query)
+                AuditEntry(row.created, row.action, row.repository, row.subject, row.detail, row.actor)
+                for row in session.scalars(query.limit(limit))
             ]

@@ -7,21 +7,29 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server.hub import commit, info, preupload, refs, repositories, resolve, tree, whoami
+from registry.server import health
+from registry.server.access_log import AccessLog
+from registry.server.hub import access, accounts, commit, info, preupload, refs, repositories, resolve, tree, whoami
+from registry.server.metrics import Metrics
 from registry.server.services import Services
 from registry.server.settings import Settings
 from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
+from registry.server.wire.limits import Limiter, RateLimits, parse_limit
+from registry.server.wire.observed import Observed
 from registry.server.wire.quoting import RawPath
 
 HUB = (
+    health,
     whoami,
+    accounts,
     repositories,
     info,
     tree,
     refs,
     preupload,
     commit,
+    access,
     resolve,
 )  # resolve last: its paths begin with anything
 
@@ -30,20 +38,26 @@ def create_app(settings: Settings) -> FastAPI:
     """An application on its own services, which close with it.
 
     Raises:
-        RegistryUnavailable: the database cannot be used, or is not at this version's migration.
+        RegistryUnavailable: the database cannot be used, or is not at this version's migration, or a limit is none.
     """
-    services = Services.open(settings)
+    limiter, limit = Limiter(settings.limit_storage), parse_limit(settings.limit)
+    failures_limit = parse_limit(settings.limit_failures)
+    services, log = Services.open(settings), AccessLog(settings.access_log)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         services.close()
+        log.close()
 
     app = FastAPI(title="adapterhub", lifespan=lifespan)
     app.state.services = services
+    app.state.metrics = metrics = Metrics(services.database)
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)
     failures.install(app)
-    app.add_middleware(CappedBodies)
-    app.add_middleware(RawPath)
+    app.add_middleware(CappedBodies)  # the last that is added is the first that a request comes to
+    app.add_middleware(RateLimits, limiter=limiter, limit=limit, failures=failures_limit)
+    app.add_middleware(Observed, metrics=metrics, log=log)
+    app.add_middleware(RawPath)  # cannot fail; the others see the path that is routed on
     return app

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from registry.index import Aliases, Database, Log, Versions
+from registry.index.access import Access
 from registry.index.accounts import Accounts
 from registry.index.history import History
+from registry.index.members import Members
 from registry.index.repositories import Repositories
+from registry.index.tokens import Tokens
 from registry.server.settings import Settings
 from registry.store import Scratch, Store
 
@@ -21,6 +24,9 @@ class Services:
     scratch: Scratch
     store: Store
     accounts: Accounts
+    members: Members
+    tokens: Tokens
+    access: Access
     repositories: Repositories
     history: History
     versions: Versions
@@ -44,6 +50,9 @@ class Services:
             scratch=scratch,
             store=Store(settings.data / "blobs", scratch),
             accounts=Accounts(database),
+            members=Members(database),
+            tokens=Tokens(database),
+            access=Access(database),
             repositories=Repositories(database),
             history=History(database),
             versions=Versions(database),

@@ -54,6 +54,20 @@ class Store:
         except FileNotFoundError:
             return False
 
+    def check(self) -> None:
+        """Write a little, and remove it.
+
+        Raises:
+            OSError: the store cannot be written to: its disk is full, or gone, or not ours.
+        """
+        self._root.mkdir(parents=True, exist_ok=True)
+        with self._scratch.folder() as folder:
+            probe = folder / "probe"
+            probe.write_bytes(bytes(4096))
+            target = self._root / f".{folder.name}"
+            os.replace(probe, target)
+            target.unlink()
+
     def holds(self, sha256: str) -> bool:
         """Whether the blob is here and intact."""
         return is_intact(self.path(sha256), sha256)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from registry.index.repositories import Repository
 from registry.server.hub.tree import blob_id, lfs_of
 from registry.server.principal import WRITE
-from registry.server.wire.context import Caller, Hub, Readable
+from registry.server.wire.context import Caller, Downloadable, Hub, Readable
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
 
@@ -46,7 +46,7 @@ def info(
 
 
 @router.get(REPOSITORY + "/auth-check")
-def auth_check(repository: Readable) -> dict[str, Any]:
+def auth_check(repository: Downloadable) -> dict[str, Any]:
     """Nothing, if the caller may read the repository's files."""
     return {}
 

@@ -17,6 +17,7 @@ from registry.server.principal import ADMIN, READ, WRITE
 from registry.server.wire.context import Caller, Endpoint, Hub, Writable
 from registry.server.wire.failures import failure
 from registry.server.wire.quoting import REPOSITORY
+from registry.server.wire.quoting import address as address
 
 router = APIRouter()
 Kind = Literal["model", "dataset"]
@@ -110,11 +111,6 @@ def settings(body: Settings, repository: Writable, hub: Hub, caller: Caller) -> 
     hub.repositories.settings(repository, caller.name, private=private, gated=gated)
     now = hub.repositories.find(repository.name, repository.kind)
     return {"visibility": "private" if now.private else "public", "private": now.private, "gated": now.gated or False}
-
-
-def address(endpoint: str, kind: str, name: str) -> str:
-    """Where people see a repository; clients read its id from it."""
-    return f"{endpoint}/{'datasets/' if kind == 'dataset' else ''}{name}"
 
 
 def _find(hub: Hub, caller: Caller, name: str, kind: str) -> Repository:

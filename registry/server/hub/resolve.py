@@ -7,7 +7,7 @@ from starlette.responses import FileResponse, Response
 
 from registry.errors import EntryNotFound
 from registry.index.trees import TreeEntry
-from registry.server.wire.context import Hub, Readable
+from registry.server.wire.context import Downloadable, Hub
 from registry.server.wire.quoting import FILES
 
 router = APIRouter()
@@ -18,7 +18,7 @@ CHUNK = 1 << 20  # bytes; of the 64 KiB that Starlette reads at once, a thread e
 @router.head(FILES[0] + "/resolve/{revision:segment}/{path:rest}")
 @router.get(FILES[1] + "/resolve/{revision:segment}/{path:rest}")
 @router.head(FILES[1] + "/resolve/{revision:segment}/{path:rest}")
-def resolve(request: Request, hub: Hub, repository: Readable, revision: str, path: str) -> Response:
+def resolve(request: Request, hub: Hub, repository: Downloadable, revision: str, path: str) -> Response:
     """The bytes of a file, or a range of them; HEAD says what they are without them."""
     found, entry = hub.history.entry(repository, revision, path)
     request.state.failure_headers = {"X-Repo-Commit": found.commit}  # with it, clients remember that it is not there
