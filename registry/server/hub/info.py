@@ -10,7 +10,7 @@ from registry.index.repositories import Repository
 from registry.server.hub.tree import blob_id, lfs_of
 from registry.server.principal import WRITE
 from registry.server.wire import notices
-from registry.server.wire.context import Caller, Hub, Pinned, Readable
+from registry.server.wire.context import Caller, Downloadable, Hub, Pinned, Readable
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
 
@@ -49,7 +49,7 @@ def info(
 
 
 @router.get(REPOSITORY + "/auth-check")
-def auth_check(repository: Readable) -> dict[str, Any]:
+def auth_check(repository: Downloadable) -> dict[str, Any]:
     """Nothing, if the caller may read the repository's files."""
     return {}
 
