@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from registry.admit import Admission, admit
+from registry.cards import card_reader
 from registry.errors import (
     AdmissionRefused,
     CorruptBlob,
@@ -30,13 +31,17 @@ from registry.errors import (
     VersionNotFound,
     YankedWarning,
 )
+from registry.finding import AdapterFound, AdapterQuery
 from registry.folder import MANIFEST
 from registry.gather import gather
 from registry.index import Aliases, Content, Database, Log, StoredVersion, Versions
+from registry.index.catalogue import Catalogue
+from registry.index.plan import Place
+from registry.index.search import MAX_PAGE, Search
 from registry.manifest import Facts, FileEntry
 from registry.manifest.completion import sha256_of
 from registry.protocol import AliasChange, AuditEntry, Changes, RepositorySummary, Version, VersionFacts
-from registry.resolve import choose, latest, usable
+from registry.resolve import choose, usable
 from registry.selector import Kind, check_alias, check_repository, check_version, parse_reference, precedence
 from registry.store import CACHE_BYTES, Scratch, Snapshots, Store
 
@@ -64,7 +69,9 @@ class LocalRegistry:
         self._store = Store(self.root / "blobs", self._scratch)
         self._snapshots = Snapshots(self.root / "snapshots", self._scratch, self._store, cache_bytes)
         database = Database.in_file(self.root / "index.sqlite")
-        self._versions, self._aliases, self._log = Versions(database), Aliases(database), Log(database)
+        self._versions = Versions(database, card_reader(self._store))
+        self._aliases, self._log = Aliases(database), Log(database)
+        self._search, self._catalogue = Search(database), Catalogue(database)
         self._warned: set[str] = set()
 
     def __repr__(self) -> str:
@@ -132,8 +139,19 @@ class LocalRegistry:
 
     def list(self, *, base: str | None = None, task: str | None = None) -> Sequence[RepositorySummary]:
         """All repositories in the order of their ids, or those of one base or task (by their newest version)."""
-        summaries = (self._summary(name) for name in self._versions.repositories())
-        return [one for one in summaries if base in (None, one.base) and task in (None, one.task)]
+        return self._catalogue.summaries(base=base, task=task)
+
+    def search(self, query: AdapterQuery, *, limit: int = 100) -> Sequence[AdapterFound]:
+        """The first `limit` adapters that a query asks for, in its order."""
+        found: list[AdapterFound] = []
+        after: Place | None = None
+        while len(found) < limit:
+            page = self._search.adapters(query, after, min(limit - len(found), MAX_PAGE))
+            found += page.items
+            after = page.after
+            if after is None:
+                break
+        return found
 
     def versions(self, repository: str) -> Sequence[Version]:
         """All versions of a repository, the highest first, whatever their status.
@@ -243,20 +261,6 @@ class LocalRegistry:
         raise CorruptBlob(
             f"{entry.path} of {version} is damaged in the store, and no snapshot has it intact",
             f"Publish the same content as {version} again: that puts its bytes back.",
-        )
-
-    def _summary(self, repository: str) -> RepositorySummary:
-        view = self._versions.view(repository)
-        chosen = latest(view.versions)
-        newest = chosen or max(view.versions, key=lambda one: precedence(one.version), default=None)
-        manifest = self._versions.stored(view.name, newest.version).content.manifest if newest else None
-        return RepositorySummary(
-            repository=view.name,
-            latest=chosen,
-            versions=len(view.versions),
-            task=manifest.task.name if manifest else None,
-            base=manifest.base.id if manifest else None,
-            aliases=view.aliases,
         )
 
     def _refuse_change(self, action: str, reference: str, detail: str = "") -> NoReturn:

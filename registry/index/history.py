@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 from registry.errors import MissingBytes, RevisionNotFound, StaleParent
 from registry.index import commits, rows, trees
 from registry.index.database import Database
+from registry.index.facts import CardReader, main_moved, no_card
 from registry.index.repositories import Repository
 from registry.index.tables import CommitParentRow, CommitRow, RefRow, RepositoryRow
 from registry.index.trees import Change, Put, TreeEntry
+from registry.selector import MAIN
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _QUALIFIED = re.compile(r"refs/(heads|tags|pr)/(.+)")
@@ -53,8 +55,8 @@ class Commit:
 class History:
     """The commits of all repositories of a database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, read_card: CardReader = no_card) -> None:
+        self._database, self._read_card = database, read_card
 
     def revision(self, repository: Repository, text: str) -> Revision:
         """The commit that a branch, tag, ``refs/pr/N``, alias or commit (from 7 digits on) stands for.
@@ -121,9 +123,11 @@ class History:
         with self._database.write() as session:
             row = rows.repository(session, repository.name, repository.kind)
             ref = branch(session, row, revision)
-            after = advance(session, row, ref, changes, message, author, parent)
-            if after != ref.commit:
+            before, after = ref.commit, advance(session, row, ref, changes, message, author, parent)
+            if after != before:
                 commits.point(session, row, ref.kind, ref.name, after)
+                if (ref.kind, ref.name) == (rows.BRANCH, MAIN):
+                    main_moved(session, row, before, after, self._read_card)
                 rows.audit(session, "commit", row.name, revision, after, author)
             return after
 

@@ -113,6 +113,7 @@ class Repositories:
             before, row.name, row.key = row.name, name, name.lower()
             row.namespace = row.key.partition("/")[0]
             session.flush()
+            rows.note_name(session, row)
             rows.audit(session, "move", before, row.kind, name, author)
             rows.audit(session, "move", name, row.kind, f"from {before}", author)
             return Repository.of(row)

@@ -14,8 +14,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from registry.errors import AdmissionRefused, VersionConflict
-from registry.index import commits, rows, trees
+from registry.index import commits, facts, rows, trees
 from registry.index.database import Database
+from registry.index.facts import CardReader, no_card
 from registry.index.tables import RefRow, RepositoryRow, TreeEntryRow, VersionRow
 from registry.index.trees import TreeEntry
 from registry.manifest import FileEntry, Manifest
@@ -56,14 +57,8 @@ class RepositoryView:
 class Versions:
     """The versions of all model repositories of a database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def repositories(self) -> list[str]:
-        """The names of all repositories, in order."""
-        with self._database.read() as session:
-            query = select(RepositoryRow.name).where(RepositoryRow.kind == rows.MODEL, RepositoryRow.deleted.is_(None))
-            return list(session.scalars(query.order_by(RepositoryRow.key)))
+    def __init__(self, database: Database, read_card: CardReader = no_card) -> None:
+        self._database, self._read_card = database, read_card
 
     def view(self, repository: str) -> RepositoryView:
         """Versions and aliases of a repository, as of one moment.
@@ -121,10 +116,12 @@ class Versions:
                 return known
             for entry in content.tree:
                 commits.register(session, entry.sha256, entry.size)
-            head = session.get(RefRow, (row.id, rows.BRANCH, MAIN))
+            ref = session.get(RefRow, (row.id, rows.BRANCH, MAIN))
+            head = ref.commit if ref else None
             tree = [TreeEntry(entry.path, entry.size, entry.sha256) for entry in content.tree]
-            commit = commits.write(session, row, tree, [head.commit] if head else [], f"Publish {number}")
+            commit = commits.write(session, row, tree, [head] if head else [], f"Publish {number}")
             commits.point(session, row, rows.BRANCH, MAIN, commit)
+            facts.main_moved(session, row, head, commit, self._read_card)
             return self._give(session, row, number, commit, content, "")
 
     def admit(self, repository: str, number: str, commit: str, content: Content, author: str) -> Version:
@@ -167,6 +164,7 @@ class Versions:
                 repository_id=row.id, number=number, commit=commit, created=datetime.now(UTC), **values
             )
         )
+        facts.refresh(session, row)
         rows.audit(session, "publish", row.name, number, digest, author)
         return Version(row.name, number, digest, commit)
 
@@ -184,6 +182,7 @@ class Versions:
                 usable(rows.as_version(row.name, version))
                 changed = {"status": status, "reason": reason}
                 session.execute(update(VersionRow).where(VersionRow.id == version.id).values(changed))
+                facts.refresh(session, row)
                 rows.audit(session, WITHDRAWALS[status], row.name, number, reason, author)
             session.refresh(version)
             return rows.as_version(row.name, version)

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server.hub import commit, info, preupload, refs, repositories, resolve, tree, whoami
+from registry.server.adapters import search as adapter_search
+from registry.server.hub import commit, info, preupload, refs, repositories, resolve, search, tree, whoami
 from registry.server.services import Services
 from registry.server.settings import Settings
 from registry.server.wire import failures
@@ -17,6 +18,7 @@ from registry.server.wire.quoting import RawPath
 HUB = (
     whoami,
     repositories,
+    search,
     info,
     tree,
     refs,
@@ -24,6 +26,9 @@ HUB = (
     commit,
     resolve,
 )  # resolve last: its paths begin with anything
+
+
+ADAPTERS = (adapter_search,)  # this project's own, described by the OpenAPI document
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -43,6 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.services = services
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)
+    for part in ADAPTERS:
+        app.include_router(part.router)
     failures.install(app)
     app.add_middleware(CappedBodies)
     app.add_middleware(RawPath)

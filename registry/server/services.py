@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from registry.cards import card_reader
 from registry.index import Aliases, Database, Log, Versions
 from registry.index.accounts import Accounts
 from registry.index.history import History
 from registry.index.repositories import Repositories
+from registry.index.search import Search
 from registry.server.settings import Settings
 from registry.store import Scratch, Store
 
@@ -24,6 +26,7 @@ class Services:
     repositories: Repositories
     history: History
     versions: Versions
+    search: Search
     aliases: Aliases
     log: Log
 
@@ -38,15 +41,18 @@ class Services:
         database = settings.open_database()
         database.check()
         scratch = Scratch(settings.data / "tmp")
+        store = Store(settings.data / "blobs", scratch)
+        read_card = card_reader(store)
         return cls(
             settings=settings,
             database=database,
             scratch=scratch,
-            store=Store(settings.data / "blobs", scratch),
+            store=store,
             accounts=Accounts(database),
             repositories=Repositories(database),
-            history=History(database),
-            versions=Versions(database),
+            history=History(database, read_card),
+            versions=Versions(database, read_card),
+            search=Search(database),
             aliases=Aliases(database),
             log=Log(database),
         )
