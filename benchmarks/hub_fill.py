@@ -20,7 +20,7 @@ from sqlalchemy import insert, text
 from registry.finding import AdapterFacts
 from registry.index import Database, tags
 from registry.index import tables as t
-from registry.store import Scratch, Store
+from registry.store import BlobStore, FolderObjects, Scratch
 
 BATCH = 5000  # repositories written at once
 FILES = {"README.md": 900, "adapter_config.json": 700, "adapter_model.safetensors": 40_000, "manifest.json": 1500}
@@ -102,14 +102,14 @@ def card(facts: AdapterFacts) -> dict[str, Any]:
     }
 
 
-def fill(database: Database, blobs: Path, made: Sequence[Made]) -> None:
+def fill(database: Database, data: Path, made: Sequence[Made]) -> None:
     """Write them into an empty database that has its tables, and the few files that all of them share into a store."""
-    store = Store(blobs, Scratch(blobs.parent / "tmp"))
+    store = BlobStore(FolderObjects(data, Scratch(data / "tmp")))
     contents = {path: random.Random(path).randbytes(size) for path, size in FILES.items()}
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
     for path, content in contents.items():
-        source = blobs.parent / f"fill-{path}"
-        source.parent.mkdir(parents=True, exist_ok=True)
+        source = data / f"fill-{path}"
+        data.mkdir(parents=True, exist_ok=True)
         source.write_bytes(content)
         store.put(source, digests[path])
         source.unlink()

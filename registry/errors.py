@@ -17,7 +17,7 @@
     │   ├── RepositoryExists    the name of the repository is taken
     │   ├── RefExists           the branch or tag is there already
     │   └── StaleParent         the branch has moved on since the caller looked
-   ├── VersionImmutable        a version cannot be moved or deleted
+    ├── VersionImmutable        a version cannot be moved or deleted
     ├── RevokedVersion          the version was withdrawn and is refused everywhere
     ├── InvalidPath             what should be the path of a file in a repository is none
     ├── MissingBytes            a commit names bytes that were not uploaded
@@ -27,8 +27,16 @@
     ├── NotPermitted            the caller may not do that
     │   ├── NotAuthenticated    there is no valid token where one is needed
     │   └── GatedRepository     its owners let in whom they choose, and the caller is not among them
+    ├── ForgedNotice            a webhook message carries no valid signature
     ├── TooLarge                more bytes, or more of something, than is allowed
     ├── RateLimited             more requests than are allowed in a time
+    ├── BadUpload               what a client sent breaks its format or its own hash: the place
+    ├── SignatureError
+    │   ├── SignatureMissing    the namespace takes signed versions only, and this one is not
+    │   └── SignatureInvalid    it is over other files (which), or not by a key that is trusted
+    ├── InvalidKey              a key cannot be made, read or found: the file, or the key's id
+    ├── TrustError              trust.json is not valid: the place in it
+    ├── MissingDependency       a package that this needs is not installed
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
     ├── UnsupportedRegistry     this version of the package cannot talk to that kind of registry
     └── NameCollision           another package claims the import name ``registry``
@@ -199,6 +207,12 @@ class GatedRepository(NotPermitted):
     code = "gated"
 
 
+class ForgedNotice(RegistryError):
+    """A webhook message carries no valid signature."""
+
+    code = "forged-notice"
+
+
 class TooLarge(RegistryError):
     """More bytes, or more of something, than is allowed."""
 
@@ -213,6 +227,48 @@ class RateLimited(RegistryError):
     def __init__(self, message: str, hint: str = "", seconds: int = 60) -> None:
         super().__init__(message, hint)
         self.seconds = seconds
+
+
+class BadUpload(RegistryError):
+    """What a client sent breaks its format, its limits or its own hash; the message names the place."""
+
+    code = "bad-upload"
+
+
+class SignatureError(RegistryError):
+    """A version is not signed as its namespace requires."""
+
+    code = "signature"
+
+
+class SignatureMissing(SignatureError):
+    """The namespace takes signed versions only, and this one is not."""
+
+    code = "signature-missing"
+
+
+class SignatureInvalid(SignatureError):
+    """The signature is over other files, or not by a key that is trusted; the message says which."""
+
+    code = "signature-invalid"
+
+
+class InvalidKey(RegistryError):
+    """A key cannot be made, read or found."""
+
+    code = "key"
+
+
+class TrustError(RegistryError):
+    """The file of trusted keys is not valid; the message starts with the place in it."""
+
+    code = "trust"
+
+
+class MissingDependency(RegistryError):
+    """A package that this needs is not installed."""
+
+    code = "missing-dependency"
 
 
 class RegistryUnavailable(RegistryError):

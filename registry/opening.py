@@ -9,14 +9,18 @@ from pathlib import Path
 import registry
 from registry.errors import NameCollision, UnsupportedRegistry
 from registry.local import LocalRegistry
+from registry.signing import TrustStore
 from registry.store import CACHE_BYTES
 
 
-def open_registry(location: str | Path, *, cache_bytes: int = CACHE_BYTES) -> LocalRegistry:
+def open_registry(
+    location: str | Path, *, cache_bytes: int = CACHE_BYTES, trust: TrustStore | None = None
+) -> LocalRegistry:
     """Open the registry in a folder, making an empty one where there is none.
 
     Args:
         cache_bytes: how much disk the verified folders of pulled versions may take; the least recently used give way.
+        trust: whose signatures are asked for, besides what ``trust.json`` in the folder says.
 
     Raises:
         UnsupportedRegistry: `location` is an address, or ``hf``.
@@ -29,7 +33,7 @@ def open_registry(location: str | Path, *, cache_bytes: int = CACHE_BYTES) -> Lo
         raise UnsupportedRegistry(
             f"a registry at {text} is not supported yet by this version", "Name a folder, such as ~/.adapterhub."
         )
-    return LocalRegistry(Path(location), cache_bytes)
+    return LocalRegistry(Path(location), cache_bytes, trust)
 
 
 def check_import_name(search_path: Iterable[str] | None = None) -> None:

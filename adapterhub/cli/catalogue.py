@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adapterhub import settings
+from adapterhub.cli.home import open_registry
 from adapterhub.cli.output import Output, json_option, table
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 @json_option
 def list_command(repository: str | None, base: str | None, task: str | None, as_json: bool) -> None:
     """List the repositories, or all versions of one."""
-    from registry import open_registry
-
-    registry = open_registry(settings.registry_location())
+    registry = open_registry()
     if repository is not None:
         _list_versions(registry, repository, Output(as_json))
         return
@@ -56,9 +55,7 @@ def _list_versions(registry: Registry, repository: str, output: Output) -> None:
 @json_option
 def show_command(reference: str, as_json: bool) -> None:
     """Show what the registry knows of a version."""
-    from registry import open_registry
-
-    facts = open_registry(settings.registry_location()).show(reference)
+    facts = open_registry().show(reference)
     document = {
         **dataclasses.asdict(facts.version),
         "published": facts.published,
@@ -94,9 +91,7 @@ def pull_command(reference: str, as_json: bool) -> None:
 
     The folder is plain PEFT: `PeftModel.from_pretrained(base, folder)` opens it. It is not to be written to.
     """
-    from registry import open_registry
-
-    registry = open_registry(settings.registry_location())
+    registry = open_registry()
     version = registry.resolve(reference)
     folder = registry.pull(version)
     Output(as_json).result({**dataclasses.asdict(version), "folder": folder}, f"{version} is in {folder}")

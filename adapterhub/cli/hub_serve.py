@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,14 +55,16 @@ def place(data: Path | None, database: str, blobs: str) -> Settings:
 @place_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8080, show_default=True, help="Port to listen at.")
-def serve_command(data: Path | None, database: str, blobs: str, host: str, port: int) -> None:
+@click.option("--private-webhooks", is_flag=True, help="Let webhooks lead to addresses in private networks.")
+def serve_command(data: Path | None, database: str, blobs: str, host: str, port: int, private_webhooks: bool) -> None:
     """Run the server. The first start makes an administrator, and prints their token once."""
     import uvicorn
 
     from registry.server.app import create_app
+    from registry.server.wire.protocol import GuardedHttp
 
     output = Output(as_json=False)
-    where = place(data, database, blobs)
+    where = replace(place(data, database, blobs), private_webhooks=private_webhooks)
     if not database:  # nobody else's: what is missing is made
         where.data.mkdir(parents=True, exist_ok=True)
         where.open_database().migrate()
@@ -70,7 +73,7 @@ def serve_command(data: Path | None, database: str, blobs: str, host: str, port:
     if token:
         output.say(f"administrator {ADMIN}; the token is shown only now: {token}")
     output.say(f"serving {where.data} at http://{host}:{port}")
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(app, host=host, port=port, http=GuardedHttp, log_level="warning", access_log=False, server_header=False)
 
 
 @click.command("migrate")

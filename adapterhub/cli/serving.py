@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adapterhub import settings
+from adapterhub.cli.home import open_registry
 
 if TYPE_CHECKING:
     from adapterhub import Backbone, Engine
@@ -51,16 +51,17 @@ def served(target: str, base_path: Path | None) -> Iterator[Served]:
         RegistryError: the reference does not resolve, or the folder is not admitted.
         BackboneError, AdapterError: the base is not here, or the adapter does not fit it.
     """
+    import registry as registries
     from adapterhub import Engine
-    from registry import Manifest, open_registry
+    from registry import Manifest
 
     with tempfile.TemporaryDirectory() as scratch:
         registry: Registry
         if Path(target).is_dir():
-            registry = open_registry(scratch)
+            registry = registries.open_registry(scratch)
             version = registry.publish(Path(target), "local/folder", "0.0.0")
         else:
-            registry = open_registry(settings.registry_location())
+            registry = open_registry()
             version = registry.resolve(target)
         manifest = Manifest.read(registry.pull(version))
         with Engine(load_backbone(manifest.base, base_path), registry) as engine:

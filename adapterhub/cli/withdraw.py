@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from adapterhub import settings
+from adapterhub.cli.home import open_registry
 from adapterhub.cli.output import Output, json_option
 
 _reason: Callable[..., Any] = click.option(
@@ -24,9 +24,7 @@ def yank_command(reference: str, reason: str, as_json: bool) -> None:
 
     Exact pins still resolve, with a warning.
     """
-    from registry import open_registry
-
-    version = open_registry(settings.registry_location()).yank(reference, reason)
+    version = open_registry().yank(reference, reason)
     Output(as_json).result(version, f"{version} is yanked; exact pins still resolve")
 
 
@@ -39,7 +37,5 @@ def revoke_command(reference: str, reason: str, as_json: bool) -> None:
 
     Running engines obey within one polling interval.
     """
-    from registry import open_registry
-
-    version = open_registry(settings.registry_location()).revoke(reference, reason)
+    version = open_registry().revoke(reference, reason)
     Output(as_json).result(version, f"{version} is revoked")

@@ -100,6 +100,7 @@ def _again(session: Session, number: int, read: CardReader) -> int:
     card = trees.entry(session, head.commit, CARD) if head else None
     row.card = dict(read(card)) if card else {}
     session.flush()
+    rows.note_name(session, row)
     newest = _newest(session, row)
     if newest:
         write(session, row, newest)

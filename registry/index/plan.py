@@ -4,7 +4,7 @@ Three ways, each bounded, so that no query meets a database's guess about texts 
 
 1. A condition that an index counts as rare: those few are looked at, and sorted.
 2. Otherwise the repositories in the order that is asked for, a stride at a time, as long as those that fit come often
-   enough to fill the page within `WALK` rows.
+   enough to fill the page within a bound.
 3. Otherwise (conditions that are common, but not together) all that fit the rarest condition, else all names.
 
 Every way gives the same answer, which a test compares. Knows no values, only ids and what they are sorted by.
@@ -22,15 +22,28 @@ from sqlalchemy.orm import Session
 
 from registry.index.conditions import METRICS, REPOSITORIES, Condition, Ids, OfRepository
 
-RARE = 2000  # ids; looking at them, and sorting them, takes a few milliseconds
-STRIDE = 128  # rows; the first one: where nearly everything fits it is a page
-WALK = 5000  # rows; a page of 20 is found if one in 250 fits
 COLUMNS: Mapping[str, SQLColumnExpression[Any]] = {
     "lastModified": REPOSITORIES.c.updated,
     "createdAt": REPOSITORIES.c.created,
     "downloads": REPOSITORIES.c.downloads,
     "likes": REPOSITORIES.c.likes,
 }
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much each way may look at.
+
+    Attributes:
+        rare: ids that a condition lists; looking at them all, and sorting them, takes a few milliseconds.
+        stride: rows of the first stride; where nearly everything fits it is a page.
+        walk: rows of all strides; a page of 20 is found if one in 250 fits.
+    """
+
+    rare: int = 2000
+    stride: int = 128
+    walk: int = 5000
+
 
 Value = datetime | int | float
 Place = tuple[Value, int]
@@ -75,14 +88,14 @@ class Asked:
         return [] if after is None else [tuple_(self.value, self.owner) < tuple_(*after)]
 
 
-def page(session: Session, asked: Asked, after: Place | None, limit: int) -> list[Place]:
+def page(session: Session, asked: Asked, after: Place | None, limit: int, bounds: Bounds) -> list[Place]:
     """The next `limit` of what fits, or fewer where there are no more."""
     sources = [*asked.repository.sources(), *(one for condition in asked.conditions for one in condition.sources)]
-    counts = _counted(session, sources, RARE + 1)
-    rarest = min(zip(counts, range(len(sources)), strict=True), default=(RARE + 1, 0))
-    if rarest[0] <= RARE:
+    counts = _counted(session, sources, bounds.rare + 1)
+    rarest = min(zip(counts, range(len(sources)), strict=True), default=(bounds.rare + 1, 0))
+    if rarest[0] <= bounds.rare:
         return _from_source(session, asked, sources[rarest[1]], after, limit)
-    found = _walk(session, asked, after, limit)
+    found = _walk(session, asked, after, limit, bounds)
     if found is not None:
         return found
     if not sources:
@@ -99,19 +112,19 @@ def _counted(session: Session, sources: Sequence[Ids], most: int | None) -> Sequ
     return session.execute(select(*counts)).one()
 
 
-def _walk(session: Session, asked: Asked, after: Place | None, limit: int) -> list[Place] | None:
-    """What fits among the next in order, read in strides; None where a page would take more than `WALK`."""
+def _walk(session: Session, asked: Asked, after: Place | None, limit: int, bounds: Bounds) -> list[Place] | None:
+    """What fits among the next in order, read in strides; None where a page would take more than is allowed."""
     found: list[Place] = []
-    walked, stride = 0, STRIDE
+    walked, stride = 0, bounds.stride
     while True:
         fitting, read = _stride(session, asked, after, walked, stride)
         walked += read
         found += fitting
         if len(found) >= limit or read < stride:
             return found[:limit]
-        if walked * limit > WALK * (len(found) + 0.5) or walked >= WALK:
+        if walked * limit > bounds.walk * (len(found) + 0.5) or walked >= bounds.walk:
             return None
-        stride = min(stride * 3, WALK - walked)
+        stride = min(stride * 3, bounds.walk - walked)
 
 
 def _stride(

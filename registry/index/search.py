@@ -17,7 +17,7 @@ from registry.index import plan, rows
 from registry.index.conditions import ADAPTERS, REPOSITORIES, OfRepository, of_adapter, tagged
 from registry.index.database import Database
 from registry.index.facts import facts_of
-from registry.index.plan import Asked, Place
+from registry.index.plan import Asked, Bounds, Place
 from registry.index.repositories import Repository
 from registry.index.tables import RefRow, RepositoryRow, TagRow, TreeEntryRow, VersionRow
 from registry.selector import MAIN
@@ -25,6 +25,7 @@ from registry.selector import MAIN
 T = TypeVar("T")
 VERSIONS = VersionRow.__table__
 
+DEFAULT = Bounds()
 MAX_PAGE = 1000  # repositories; the Hub's own
 
 
@@ -67,15 +68,15 @@ class Page(Generic[T]):
 class Search:
     """All that can be found in a database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, bounds: Bounds = DEFAULT) -> None:
+        self._database, self._bounds = database, bounds
 
     def repositories(self, query: RepositoryQuery, after: Place | None = None, limit: int = 100) -> Page[Listed]:
         """A page of the repositories that are wanted."""
         own = OfRepository(query.kind, query.visible, query.search, query.author, query.gated)
         asked = Asked(own, [tagged(tag) for tag in dict.fromkeys(query.tags)], query.sort)
         with self._database.read() as session:
-            places, more = _places(session, asked, after, limit)
+            places, more = self._places(session, asked, after, limit)
             found = _repositories(session, places)
             adapters = facts_of(session, list(found))
             return Page([Listed(one, adapters.get(id)) for id, one in found.items()], more)
@@ -91,8 +92,23 @@ class Search:
         own = OfRepository(rows.MODEL, visible, [query.search or ""], query.author)
         asked = Asked(own, of_adapter(query), None if query.sort == "metric" else query.sort, query.metric)
         with self._database.read() as session:
-            places, more = _places(session, asked, after, limit)
+            places, more = self._places(session, asked, after, limit)
             return Page(_adapters(session, _repositories(session, places)), more)
+
+    def first(self, query: AdapterQuery, limit: int) -> Sequence[AdapterFound]:
+        """The first `limit` adapters that are wanted, private ones among them."""
+        page = self.adapters(query, None, min(limit, MAX_PAGE))
+        found = [*page.items]
+        while page.after and len(found) < limit:
+            page = self.adapters(query, page.after, min(limit - len(found), MAX_PAGE))
+            found += page.items
+        return found
+
+    def _places(
+        self, session: Session, asked: Asked, after: Place | None, limit: int
+    ) -> tuple[Sequence[Place], Place | None]:
+        found = plan.page(session, asked, after, limit + 1, self._bounds)
+        return found[:limit], found[limit - 1] if len(found) > limit else None
 
     def adapter(self, repository: Repository) -> AdapterFacts | None:
         """The facts of a repository's newest version, if it has one."""
@@ -128,11 +144,6 @@ class Search:
         )
         with self._database.read() as session:
             return session.scalars(query.limit(limit)).all()
-
-
-def _places(session: Session, asked: Asked, after: Place | None, limit: int) -> tuple[Sequence[Place], Place | None]:
-    found = plan.page(session, asked, after, limit + 1)
-    return found[:limit], found[limit - 1] if len(found) > limit else None
 
 
 def _repositories(session: Session, places: Sequence[Place]) -> dict[int, Repository]:

@@ -7,14 +7,17 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from registry.server.adapters import keys, webhooks
 from registry.server.adapters import search as adapter_search
-from registry.server.hub import commit, info, preupload, refs, repositories, resolve, search, tree, whoami
+from registry.server.hub import commit, info, lfs, preupload, refs, repositories, resolve, search, tree, whoami, xet
+from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
 from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
 from registry.server.wire.quoting import RawPath
 
+ADAPTERS = (adapter_search, keys, webhooks)  # this project's own, described by the OpenAPI document
 HUB = (
     whoami,
     repositories,
@@ -23,12 +26,11 @@ HUB = (
     tree,
     refs,
     preupload,
+    lfs,
+    xet,
     commit,
     resolve,
 )  # resolve last: its paths begin with anything
-
-
-ADAPTERS = (adapter_search,)  # this project's own, described by the OpenAPI document
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,15 +43,18 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sender = Sender(services.webhooks, settings.private_webhooks)
+        sender.start()
         yield
+        sender.stop()
         services.close()
 
     app = FastAPI(title="adapterhub", lifespan=lifespan)
     app.state.services = services
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)
-    for part in ADAPTERS:
-        app.include_router(part.router)
+    for documented in ADAPTERS:
+        app.include_router(documented.router)
     failures.install(app)
     app.add_middleware(CappedBodies)
     app.add_middleware(RawPath)

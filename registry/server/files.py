@@ -7,12 +7,14 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
-from registry.errors import RegistryUnavailable
+from registry.errors import BadUpload, RegistryUnavailable
 from registry.index import commits, rows
 from registry.index.repositories import Repository
 from registry.index.tables import BlobRow, UploadRow
 from registry.index.trees import TreeEntry
+from registry.manifest.completion import sha256_of
 from registry.server.services import Services
+from registry.server.tickets import UploadTicket
 
 CHUNK = 1 << 20  # bytes
 
@@ -34,7 +36,7 @@ def store_file(hub: Services, file: Path, path: str) -> TreeEntry:
             sha256.update(chunk)
             sha1.update(chunk)
     entry = TreeEntry(path, size, sha256.hexdigest(), sha1.hexdigest())
-    hub.store.put(file, entry.sha256)
+    hub.store.put(file, entry.sha256, move=True)
     return entry
 
 
@@ -52,7 +54,7 @@ def grant(hub: Services, repository: Repository, entries: Collection[TreeEntry])
             commits.register(session, entry.sha256, entry.size)
             rows.insert_new(session, UploadRow, repository_id=repository.id, sha256=entry.sha256, created=now)
     for entry in entries:
-        if not hub.store.path(entry.sha256).is_file():
+        if hub.store.size(entry.sha256) is None:
             raise RegistryUnavailable(f"the bytes of {entry.path} were lost while they came in", "Send them again.")
 
 
@@ -61,3 +63,23 @@ def size_of(hub: Services, sha256: str) -> int | None:
     with hub.database.read() as session:
         row = session.get(BlobRow, sha256)
         return row.size if row else None
+
+
+def granted(hub: Services, repository: Repository, wanted: Collection[str]) -> set[str]:
+    """Which of these bytes a commit to the repository may name already."""
+    with hub.database.read() as session:
+        row = rows.repository(session, repository.name, repository.kind, lock=False)
+        return commits.granted(session, row, wanted)
+
+
+def receive(hub: Services, file: Path, wanted: UploadTicket, size: int) -> None:
+    """Store what an upload address was given for, if these are the bytes; `file` is gone afterwards.
+
+    Raises:
+        BadUpload: they are others.
+    """
+    if size != wanted.size or sha256_of(file) != wanted.sha256:
+        raise BadUpload(f"these are not the {wanted.size:,} bytes of sha256 {wanted.sha256}", "Upload the file again.")
+    hub.store.put(file, wanted.sha256, move=True)
+    repository = hub.repositories.find(wanted.name, wanted.kind)
+    grant(hub, repository, [TreeEntry("", wanted.size, wanted.sha256)])

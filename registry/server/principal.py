@@ -81,3 +81,15 @@ class Principal:
             raise RepositoryNotFound(f"there is no repository {repository.name}", "Check the id and your token.")
         if right != READ:
             self.require(right, repository.namespace)
+
+    def check_upload(self, repository: Repository) -> None:
+        """Refuse who may not send bytes for a repository: writers, and whoever may propose a change by a pull request.
+
+        Raises:
+            RepositoryNotFound, NotAuthenticated, NotPermitted: they may not.
+        """
+        self.check(READ, repository)
+        if self.user is None:
+            raise NotAuthenticated("this needs a token", "Log in with `hf auth login`, or set HF_TOKEN.")
+        if RIGHTS.index(self.right) < RIGHTS.index(WRITE):
+            raise NotPermitted("this token may only read", "Use a token with the right to write.")

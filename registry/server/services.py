@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from registry.cards import card_reader
-from registry.index import Aliases, Database, Log, Versions
+from registry.index import Aliases, Database, Log, Versions, meta
 from registry.index.accounts import Accounts
 from registry.index.history import History
+from registry.index.keys import Keys
 from registry.index.repositories import Repositories
 from registry.index.search import Search
+from registry.index.webhooks import Webhooks
 from registry.server.settings import Settings
-from registry.store import Scratch, Store
+from registry.server.tickets import Tickets
+from registry.store import BlobStore, Scratch, Staging, open_store
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,9 @@ class Services:
     settings: Settings
     database: Database
     scratch: Scratch
-    store: Store
+    store: BlobStore
+    staging: Staging
+    tickets: Tickets
     accounts: Accounts
     repositories: Repositories
     history: History
@@ -29,6 +34,8 @@ class Services:
     search: Search
     aliases: Aliases
     log: Log
+    webhooks: Webhooks
+    keys: Keys
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
@@ -40,14 +47,15 @@ class Services:
         settings.data.mkdir(parents=True, exist_ok=True)
         database = settings.open_database()
         database.check()
-        scratch = Scratch(settings.data / "tmp")
-        store = Store(settings.data / "blobs", scratch)
-        read_card = card_reader(store)
+        store = open_store(settings.blobs or str(settings.data), settings.data)
+        read_card = card_reader(store.blobs)
         return cls(
             settings=settings,
             database=database,
-            scratch=scratch,
-            store=store,
+            scratch=store.scratch,
+            store=store.blobs,
+            staging=store.staging,
+            tickets=Tickets(meta.fact(database, meta.SECRET)),
             accounts=Accounts(database),
             repositories=Repositories(database),
             history=History(database, read_card),
@@ -55,7 +63,13 @@ class Services:
             search=Search(database),
             aliases=Aliases(database),
             log=Log(database),
+            webhooks=Webhooks(database),
+            keys=Keys(database),
         )
+
+    def cas_instance(self) -> str:
+        """Part of the address of Xet's uploads; another one once bytes that clients may count on were removed."""
+        return meta.fact(self.database, meta.CAS_INSTANCE)
 
     def close(self) -> None:
         """Let connections go."""

@@ -19,6 +19,7 @@ class Settings:
         max_file_bytes: the largest file.
         max_commit_bytes: the largest body of a commit, whose small files are in it.
         limit: requests of one caller, in the notation of `limits`; empty for no limit.
+        private_webhooks: whether webhooks may lead into private networks, the server's own machine among them.
     """
 
     data: Path
@@ -27,6 +28,7 @@ class Settings:
     max_file_bytes: int = 50 << 30
     max_commit_bytes: int = 256 << 20
     limit: str = ""
+    private_webhooks: bool = False
 
     def open_database(self) -> Database:
         """The database, as it is."""

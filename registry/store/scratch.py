@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 MAX_AGE = 24 * 3600.0  # seconds; longer than any publish or pull takes
 
@@ -22,6 +23,9 @@ class Scratch:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def __str__(self) -> str:
+        return str(self._root)
+
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
         """A new empty folder, removed at the end unless it was renamed away."""
@@ -31,6 +35,11 @@ class Scratch:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+    def file(self) -> BinaryIO:
+        """A new empty file to write and read, which has no name and ends with its handle, or its process."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        return cast("BinaryIO", tempfile.TemporaryFile(dir=self._root))
 
     def clean(self) -> None:
         """Remove what processes left that died long ago."""

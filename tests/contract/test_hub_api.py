@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.support.hub import HubServer, client_environment
+import pytest
 
-
-def run(code: str, server: HubServer, home: Path, *arguments: str, xet: bool = False, token: str | None = None) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env=client_environment(server, home, token, xet=xet),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
+from tests.contract.client import run_python
+from tests.support.hub import HubServer
 
 COMMIT = """
 import sys
@@ -50,4 +37,36 @@ except RepositoryNotFoundError:
 
 
 def test_a_repository_is_made_committed_to_and_read(server: HubServer, home: Path) -> None:
-    assert run(COMMIT, server, home, "admin/first").endswith("done\n")
+    assert run_python(COMMIT, server, home, "admin/first").endswith("done\n")
+
+
+LARGE = """
+import os, sys, hashlib
+from huggingface_hub import HfApi, hf_hub_download
+api, name, folder = HfApi(), sys.argv[1], sys.argv[2]
+os.makedirs(folder + "/sub")
+sizes = {"a.bin": 100, "sub/b.safetensors": 3_000_000, "c.txt": 11_000_000, "empty.bin": 0, "note.md": 30}
+for path, size in sizes.items():
+    with open(f"{folder}/{path}", "wb") as file:
+        file.write(os.urandom(size // 2) + b"\\1\\2\\3\\4" * ((size - size // 2) // 4 + 1))
+        file.truncate(size)
+api.create_repo(name)
+api.upload_folder(repo_id=name, folder_path=folder)
+for path in sizes:
+    with open(f"{folder}/{path}", "rb") as sent, open(hf_hub_download(name, path), "rb") as got:
+        assert sent.read() == got.read(), path
+files = {one.rfilename: one for one in api.model_info(name, files_metadata=True).siblings}
+assert files["note.md"].lfs is None and files["empty.bin"].lfs is None
+with open(folder + "/c.txt", "rb") as file:
+    assert files["c.txt"].lfs.sha256 == hashlib.sha256(file.read()).hexdigest()
+head = api.model_info(name).sha
+api.upload_folder(repo_id=name, folder_path=folder)
+assert api.model_info(name).sha == head, "the same folder again made a commit"
+print("done")
+"""
+
+
+@pytest.mark.parametrize("xet", [True, False], ids=["xet", "lfs"])
+def test_large_files_go_and_come_back(server: HubServer, home: Path, tmp_path: Path, xet: bool) -> None:
+    name, folder = f"admin/large-{xet}".lower(), tmp_path / "folder"
+    assert run_python(LARGE, server, home, name, str(folder), xet=xet).endswith("done\n")

@@ -16,7 +16,7 @@ from registry.admit import admit
 from registry.errors import CorruptBlob
 from registry.folder import survey
 from registry.manifest import FileEntry
-from registry.store import Scratch, Snapshots, Store
+from registry.store import BlobStore, FolderObjects, Scratch, Snapshots
 from tests.registry.folders import FACTS, write_adapter
 
 
@@ -33,7 +33,7 @@ def manifest(source: Path) -> Manifest:
 @pytest.fixture
 def snapshots(tmp_path: Path) -> Snapshots:
     scratch = Scratch(tmp_path / "tmp")
-    return Snapshots(tmp_path / "snapshots", scratch, Store(tmp_path / "blobs", scratch))
+    return Snapshots(tmp_path / "snapshots", scratch, BlobStore(FolderObjects(tmp_path, scratch)))
 
 
 def test_one_that_appears_while_it_is_built_is_taken(
@@ -45,7 +45,7 @@ def test_one_that_appears_while_it_is_built_is_taken(
         shutil.copyfile(source / entry.path, target)
 
     other = Scratch(tmp_path / "other")
-    made = Snapshots(tmp_path / "elsewhere" / "snapshots", other, Store(tmp_path / "blobs", other)).get(
+    made = Snapshots(tmp_path / "elsewhere" / "snapshots", other, BlobStore(FolderObjects(tmp_path, other))).get(
         manifest, manifest.files, fetch
     )
 
@@ -91,9 +91,11 @@ def get(snapshots: Snapshots, manifest: Manifest, source: Path) -> Path:
 def test_the_least_recently_used_give_way_to_the_budget_but_none_in_use(tmp_path: Path) -> None:
     made = versions_of(tmp_path, 5)
     scratch = Scratch(tmp_path / "tmp")
-    folder = get(Snapshots(tmp_path / "measured", scratch, Store(tmp_path / "blobs", scratch)), *made[0])
+    folder = get(Snapshots(tmp_path / "measured", scratch, BlobStore(FolderObjects(tmp_path, scratch))), *made[0])
     size = sum(file.stat().st_size for file in folder.rglob("*"))
-    snapshots = Snapshots(tmp_path / "snapshots", scratch, Store(tmp_path / "blobs", scratch), max_bytes=3 * size)
+    snapshots = Snapshots(
+        tmp_path / "snapshots", scratch, BlobStore(FolderObjects(tmp_path, scratch)), max_bytes=3 * size
+    )
     folders = [get(snapshots, *one) for one in made[:4]]
     assert all(folder.is_dir() for folder in folders), "whoever got them may be reading them"
     for age, folder in zip((3000, 4000, 2000), folders, strict=False):
@@ -118,7 +120,7 @@ def test_one_builds_while_others_wait(tmp_path: Path) -> None:
         shutil.copyfile(source / entry.path, target)
 
     def get_it(_: int) -> Path:
-        own = Snapshots(tmp_path / "snapshots", scratch, Store(tmp_path / "blobs", scratch))
+        own = Snapshots(tmp_path / "snapshots", scratch, BlobStore(FolderObjects(tmp_path, scratch)))
         return own.get(manifest, list(manifest.files), fetch)
 
     with ThreadPoolExecutor(4) as threads:

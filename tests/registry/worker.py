@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import resource
 import shutil
 import signal
@@ -14,6 +16,7 @@ from typing import Any
 
 from registry import open_registry
 from registry.errors import RegistryError
+from registry.store import open_store
 from tests.registry.folders import FACTS, write_adapter
 
 
@@ -90,8 +93,50 @@ def count_up(root: str, times: int) -> None:
     say("done")
 
 
+def put_blob(location: str, scratch: str, source: str, sha256: str, times: int) -> None:
+    blobs = open_store(location, Path(scratch)).blobs
+    for _ in range(times):
+        blobs.put(Path(source), sha256)
+    say("done")
+
+
+def put_until_killed(location: str, scratch: str, folder: str) -> None:
+    """Put large blobs, each another one, saying each once it is stored."""
+    blobs = open_store(location, Path(scratch)).blobs
+    for number in range(1_000_000):
+        file = Path(folder) / f"{number}"
+        data = os.urandom(1 << 20) * 18
+        file.write_bytes(data)
+        blobs.put(file, hashlib.sha256(data).hexdigest(), move=number % 2 == 0)
+        say(hashlib.sha256(data).hexdigest())
+
+
+def put_without_room(location: str, scratch: str, source: str, sha256: str, target: str, limit: int) -> None:
+    """Put, copy and open where no file may have more than `limit` bytes; the results are the errors' messages."""
+    blobs, staging, _ = open_store(location, Path(scratch))
+    size = Path(source).stat().st_size
+    blobs.put(Path(source), sha256)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    def told(verb: Callable[[], Any]) -> Any:
+        try:
+            return verb()
+        except RegistryError as error:
+            return error.message
+
+    copied = told(lambda: blobs.copy(sha256, size, Path(target)))
+    blobs.delete(sha256)
+    put = told(lambda: blobs.put(Path(source), sha256))
+    say({"copy": copied, "put": put, "open": told(lambda: len(staging.open("part").read()))})
+
+
 JOBS: dict[str, Callable[..., None]] = {
-    job.__name__: job for job in (publish, publish_until_killed, publish_without_room, pull, pull_anew, alias, count_up)
+    job.__name__: job
+    for job in (
+        *(publish, publish_until_killed, publish_without_room, pull, pull_anew, alias, count_up),
+        *(put_blob, put_until_killed, put_without_room),
+    )
 }
 
 if __name__ == "__main__":

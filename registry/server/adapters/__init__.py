@@ -1,1 +1,1 @@
-"""Endpoints of this project's own: what a Hub does not know of adapters."""
+"""What this server knows of adapters beyond the Hub: our own endpoints, in the OpenAPI document."""

@@ -48,7 +48,7 @@ def preupload(
         entry = tree.get(path)
         if entry is None or entry.size > MAX_RULES_BYTES:
             return ""
-        return hub.store.path(entry.sha256).read_text(encoding="utf-8", errors="replace")
+        return b"".join(hub.store.read(entry.sha256, 0, entry.size)).decode(errors="replace") if entry.size else ""
 
     attributes = Attributes(text_of(NAME))
     ignored = GitIgnoreSpec.from_lines((body.gitIgnore or text_of(".gitignore")).splitlines())
