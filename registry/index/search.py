@@ -5,6 +5,8 @@ Knows no permissions: whoever asks says whose private repositories count.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
@@ -26,6 +28,8 @@ T = TypeVar("T")
 VERSIONS = VersionRow.__table__
 
 DEFAULT = Bounds()
+MOST_TAGS = 5000
+TAGS_SECONDS = 300.0
 MAX_PAGE = 1000  # repositories; the Hub's own
 
 
@@ -70,6 +74,8 @@ class Search:
 
     def __init__(self, database: Database, bounds: Bounds = DEFAULT) -> None:
         self._database, self._bounds = database, bounds
+        self._tags: dict[str, tuple[Sequence[str], float | None]] = {}
+        self._reading_tags = threading.Lock()
 
     def repositories(self, query: RepositoryQuery, after: Place | None = None, limit: int = 100) -> Page[Listed]:
         """A page of the repositories that are wanted."""
@@ -133,17 +139,23 @@ class Search:
                 found.setdefault(commit, []).append(path)
         return found
 
-    def tags(self, kind: str, limit: int) -> Sequence[str]:
-        """The tags of public repositories, the most frequent first. Reads all of them: for what is kept a while."""
-        query = (
-            select(TagRow.tag)
-            .join(RepositoryRow, RepositoryRow.id == TagRow.repository_id)
-            .where(RepositoryRow.kind == kind, RepositoryRow.deleted.is_(None), RepositoryRow.private.is_(False))
-            .group_by(TagRow.tag)
-            .order_by(func.count().desc(), TagRow.tag)
-        )
-        with self._database.read() as session:
-            return session.scalars(query.limit(limit)).all()
+    def tags(self, kind: str) -> Sequence[str]:
+        """The most frequent tags of public repositories. All are read for it, so the answer is kept for a while."""
+        with self._reading_tags:
+            kept, since = self._tags.get(kind, ((), None))
+            if since is not None and time.monotonic() - since < TAGS_SECONDS:
+                return kept
+            query = (
+                select(TagRow.tag)
+                .join(RepositoryRow, RepositoryRow.id == TagRow.repository_id)
+                .where(RepositoryRow.kind == kind, RepositoryRow.deleted.is_(None), RepositoryRow.private.is_(False))
+                .group_by(TagRow.tag)
+                .order_by(func.count().desc(), TagRow.tag)
+            )
+            with self._database.read() as session:
+                found = session.scalars(query.limit(MOST_TAGS)).all()
+            self._tags[kind] = found, time.monotonic()
+            return found
 
 
 def _repositories(session: Session, places: Sequence[Place]) -> dict[int, Repository]:

@@ -9,7 +9,20 @@ from fastapi import FastAPI
 
 from registry.server.adapters import keys, webhooks
 from registry.server.adapters import search as adapter_search
-from registry.server.hub import commit, info, lfs, preupload, refs, repositories, resolve, search, tree, whoami, xet
+from registry.server.hub import (
+    commit,
+    info,
+    known_tags,
+    lfs,
+    preupload,
+    refs,
+    repositories,
+    resolve,
+    search,
+    tree,
+    whoami,
+    xet,
+)
 from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
@@ -22,6 +35,7 @@ HUB = (
     whoami,
     repositories,
     search,
+    known_tags,
     info,
     tree,
     refs,
