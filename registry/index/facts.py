@@ -45,6 +45,21 @@ def main_moved(session: Session, row: RepositoryRow, before: str | None, after: 
         _tag(session, row, _adapter(session, row))
 
 
+def copy_card(session: Session, row: RepositoryRow, card: Mapping[str, Any]) -> None:
+    """The repository's main branch holds the README.md of another one, whose card this is."""
+    row.card = dict(card)
+    session.flush()
+    _tag(session, row, _adapter(session, row))
+
+
+def files_removed(session: Session, row: RepositoryRow) -> None:
+    """Files, or versions, were taken out of the repository for good: forget what followed from them alone."""
+    head = session.get(RefRow, (row.id, rows.BRANCH, MAIN))
+    if head is None or trees.entry(session, head.commit, CARD) is None:
+        copy_card(session, row, {})
+    refresh(session, row)
+
+
 def refresh(session: Session, row: RepositoryRow) -> None:
     """Make the adapter's facts, and the repository's tags, those of its newest version as it is now."""
     newest = _newest(session, row)

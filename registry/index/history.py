@@ -14,27 +14,42 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry.errors import MissingBytes, RevisionNotFound, StaleParent
-from registry.index import commits, rows, trees
+from registry.errors import (
+    EntryNotFound,
+    InvalidPath,
+    InvalidReference,
+    MissingBytes,
+    RevisionNotFound,
+    RevokedVersion,
+    StaleParent,
+    TakenDown,
+    WrongStatus,
+)
+from registry.index import commits, discussions, rows, trees
 from registry.index.database import Database
 from registry.index.facts import CardReader, main_moved, no_card
 from registry.index.repositories import Repository
-from registry.index.tables import CommitParentRow, CommitRow, RefRow, RepositoryRow
+from registry.index.tables import CommitParentRow, CommitRow, RefRow, RepositoryRow, VersionRow
 from registry.index.trees import Change, Put, TreeEntry
 from registry.selector import MAIN
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
-_QUALIFIED = re.compile(r"refs/(heads|tags|pr)/(.+)")
-_KINDS = {"heads": rows.BRANCH, "tags": rows.TAG, "pr": rows.PULL}
+_QUALIFIED = re.compile(r"refs/(heads|tags|pr|aliases)/(.+)")
+_KINDS = {"heads": rows.BRANCH, "tags": rows.TAG, "pr": rows.PULL, "aliases": rows.ALIAS}
 
 
 @dataclass(frozen=True)
 class Revision:
-    """What a revision's text means now. `kind` and `name` are of the ref, None where a commit was named itself."""
+    """What a revision's text means now.
+
+    `kind` and `name` are of the ref, None where a commit was named itself. `yanked` is the reason why the version that
+    it names was yanked; empty for all else.
+    """
 
     commit: str
     kind: str | None
     name: str | None
+    yanked: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,7 @@ class History:
 
         Raises:
             RevisionNotFound: there is none of that name.
+            RevokedVersion: it is the tag of a revoked version, or an alias for one.
         """
         with self._database.read() as session:
             return find(session, repository.id, text)
@@ -76,11 +92,15 @@ class History:
         """The commit that a revision stands for, and one file of it if it is there.
 
         Raises:
-            RevisionNotFound: there is none of that name.
+            RevisionNotFound, RevokedVersion: as for `revision`.
+            TakenDown: the files of that commit were removed.
         """
         with self._database.read() as session:
             found = find(session, repository.id, revision)
-            return found, trees.entry(session, found.commit, path)
+            entry = trees.entry(session, found.commit, path)
+            if entry is None:
+                _refuse_removed(session, repository.id, found.commit)
+            return found, entry
 
     def log(self, commit: str, limit: int) -> Sequence[Commit]:
         """A commit and what came before it by first parents, the newest first."""
@@ -111,11 +131,14 @@ class History:
     ) -> str:
         """Put a commit on top of a branch or pull request and return its oid; the head's where nothing would change.
 
+        The commit that made the head, sent again because its answer was lost, is the head and not another commit.
+
         Args:
             parent: the oid, or its first 5 digits or more, that the author saw as the head; None does not compare.
 
         Raises:
             RevisionNotFound: `revision` is no branch and no pull request.
+            WrongStatus: it is a pull request that was closed or merged.
             StaleParent: the head is another commit than `parent`.
             MissingBytes: a file's bytes were not uploaded for this repository.
             EntryNotFound, InvalidPath: as for ``trees.changed``.
@@ -123,12 +146,12 @@ class History:
         with self._database.write() as session:
             row = rows.repository(session, repository.name, repository.kind)
             ref = branch(session, row, revision)
+            if ref.kind == rows.PULL:
+                _check_open(session, row, ref)
             before, after = ref.commit, advance(session, row, ref, changes, message, author, parent)
-            if after != before:
-                commits.point(session, row, ref.kind, ref.name, after)
-                if (ref.kind, ref.name) == (rows.BRANCH, MAIN):
-                    main_moved(session, row, before, after, self._read_card)
-                rows.audit(session, "commit", row.name, revision, after, author)
+            if (ref.kind, ref.name) == (rows.BRANCH, MAIN):
+                main_moved(session, row, before, after, self._read_card)
+            move(session, row, ref, after, message, author)
             return after
 
 
@@ -140,7 +163,7 @@ def find(session: Session, repository_id: int, text: str) -> Revision:
     for kind, name in wanted:
         ref = session.get(RefRow, (repository_id, kind, name))
         if ref:
-            return Revision(ref.commit, kind, name)
+            return Revision(ref.commit, kind, name, _yanked(session, ref) if ref.version else "")
     if _COMMIT.fullmatch(text):
         query = select(CommitRow.oid).where(CommitRow.repository_id == repository_id)
         exact = CommitRow.oid == text if len(text) == 40 else CommitRow.oid.startswith(text)
@@ -150,15 +173,39 @@ def find(session: Session, repository_id: int, text: str) -> Revision:
     raise RevisionNotFound(f"Invalid rev id: {text}", "See the list of branches and tags.")
 
 
+def _yanked(session: Session, ref: RefRow) -> str:
+    """Why the version that a ref names was yanked; a revoked one is refused."""
+    version = rows.version_of(session, ref.repository_id, ref.version or "")
+    if version.removed:
+        raise TakenDown(f"{version.number} was taken down: {version.reason}", "Move to another version.")
+    if version.status == "revoked":
+        raise RevokedVersion(f"{version.number} was revoked: {version.reason}", "Move to another version.")
+    return version.reason if version.status == "yanked" else ""
+
+
+def _refuse_removed(session: Session, repository_id: int, commit: str) -> None:
+    query = select(VersionRow).where(VersionRow.repository_id == repository_id, VersionRow.removed.is_not(None))
+    removed = session.scalar(query.where(VersionRow.commit == commit).limit(1))
+    if removed:
+        raise TakenDown(f"the files of {removed.number} were taken down: {removed.reason}", "Move to another version.")
+
+
 def branch(session: Session, row: RepositoryRow, text: str) -> RefRow:
     """The ref of a branch or pull request, which commits can go on top of.
 
     Raises:
         RevisionNotFound: there is none of that name.
+        InvalidReference: it is an alias, which names versions only.
     """
     qualified = _QUALIFIED.fullmatch(text)
     kind, name = (_KINDS[qualified[1]], qualified[2]) if qualified else (rows.BRANCH, text)
     ref = session.get(RefRow, (row.id, kind, name)) if kind in (rows.BRANCH, rows.PULL) else None
+    alias = session.get(RefRow, (row.id, rows.ALIAS, name))
+    if ref is None and alias is not None:
+        raise InvalidReference(
+            f"{name} is an alias of {row.name}: it moves from version to version and takes no commits",
+            "Commit to a branch, tag the commit with a version, then move the alias.",
+        )
     if ref is None:
         raise RevisionNotFound(f"Invalid rev id: {text}", "Commit to a branch, or to refs/pr/N; create it first.")
     return ref
@@ -174,6 +221,8 @@ def advance(
     parent: str | None = None,
 ) -> str:
     """Write the commit that `changes` make of the ref's head; see `History.commit`. The ref is not moved."""
+    if _is_made(session, ref.commit, changes, message, author, parent):
+        return ref.commit
     if parent is not None and not ref.commit.startswith(parent):
         raise StaleParent(
             "The branch was updated since you opened this page. Please refresh and try again.",
@@ -187,3 +236,45 @@ def advance(
     if missing := sorted(fresh - commits.granted(session, row, fresh)):
         raise MissingBytes(f"no file of sha256 {missing[0]} was uploaded here", "Upload the file, then commit it.")
     return commits.write(session, row, list(after.values()), [ref.commit], message, author)
+
+
+def move(session: Session, row: RepositoryRow, ref: RefRow, after: str, message: str, author: str) -> None:
+    """Let a branch or pull request name the commit that was made on top of it, and note that; the last of a write."""
+    if after == ref.commit:
+        return
+    commits.point(session, row, ref.kind, ref.name, after)
+    if ref.kind == rows.PULL:
+        found = discussions.find(session, row.id, int(ref.name))
+        subject = message.partition("\n")[0]
+        discussions.add_event(session, found, discussions.COMMIT, author, {"subject": subject, "oid": after})
+    name = f"refs/pr/{ref.name}" if ref.kind == rows.PULL else ref.name
+    rows.audit(session, "commit", row.name, name, after, author)
+
+
+def _check_open(session: Session, row: RepositoryRow, ref: RefRow) -> None:
+    status = discussions.find(session, row.id, int(ref.name)).status
+    if status not in (discussions.DRAFT, discussions.OPEN):
+        raise WrongStatus(f"#{ref.name} is {status}, so nothing can be committed to it", "Open another pull request.")
+
+
+def _is_made(
+    session: Session, head: str, changes: Sequence[Change], message: str, author: str, parent: str | None
+) -> bool:
+    """Whether the head is what `changes` made of its only parent, by the same author in the same words.
+
+    Clients send a commit again when its answer was lost; deleting a file twice, say, must not be an error then.
+    """
+    row = session.get_one(CommitRow, head)
+    if (row.message, row.author) != (message, author):
+        return False
+    parents = session.scalars(select(CommitParentRow.parent).where(CommitParentRow.commit == head)).all()
+    if len(parents) != 1 or not parents[0].startswith(parent or ""):
+        return False
+    try:
+        after = trees.changed(trees.read(session, parents[0]), changes)
+    except (EntryNotFound, InvalidPath):
+        return False
+    made = trees.read(session, head)
+    return {path: (one.sha256, one.oid) for path, one in after.items()} == {
+        path: (one.sha256, one.oid) for path, one in made.items()
+    }

@@ -7,18 +7,24 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server.adapters import keys, webhooks
+from registry.server.adapters import ABOUT, aliases, audit, changes, keys, references, versions, webhooks, withdrawals
 from registry.server.adapters import search as adapter_search
 from registry.server.hub import (
+    cards,
     commit,
+    commits,
+    discussions,
+    home,
     info,
     known_tags,
     lfs,
+    likes,
     preupload,
     refs,
     repositories,
     resolve,
     search,
+    storage,
     tree,
     whoami,
     xet,
@@ -30,7 +36,7 @@ from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
 from registry.server.wire.quoting import RawPath
 
-ADAPTERS = (adapter_search, keys, webhooks)  # this project's own, described by the OpenAPI document
+ADAPTERS = (adapter_search, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
 HUB = (
     whoami,
     repositories,
@@ -39,12 +45,18 @@ HUB = (
     info,
     tree,
     refs,
+    commits,
     preupload,
     lfs,
     xet,
     commit,
+    discussions,
+    likes,
+    storage,
+    cards,
     resolve,
-)  # resolve last: its paths begin with anything
+    home,
+)  # resolve and home last, also behind ADAPTERS: their paths begin with anything
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -63,12 +75,12 @@ def create_app(settings: Settings) -> FastAPI:
         sender.stop()
         services.close()
 
-    app = FastAPI(title="adapterhub", lifespan=lifespan)
+    app = FastAPI(title="adapterhub", description=ABOUT, lifespan=lifespan)
     app.state.services = services
-    for part in HUB:
-        app.include_router(part.router, include_in_schema=False)
     for documented in ADAPTERS:
         app.include_router(documented.router)
+    for part in HUB:
+        app.include_router(part.router, include_in_schema=False)
     failures.install(app)
     app.add_middleware(CappedBodies)
     app.add_middleware(RawPath)

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from registry.cards import card_reader
 from registry.index import Aliases, Database, Log, Versions, meta
 from registry.index.accounts import Accounts
+from registry.index.discussions import Discussions
+from registry.index.following import Following
 from registry.index.history import History
 from registry.index.keys import Keys
+from registry.index.likes import Likes
+from registry.index.pulls import Pulls
+from registry.index.refs import Refs
+from registry.index.releases import Releases
 from registry.index.repositories import Repositories
 from registry.index.search import Search
+from registry.index.storage import Storage
+from registry.index.takedowns import Takedowns
 from registry.index.webhooks import Webhooks
 from registry.server.settings import Settings
 from registry.server.tickets import Tickets
@@ -30,9 +38,17 @@ class Services:
     accounts: Accounts
     repositories: Repositories
     history: History
+    refs: Refs
+    discussions: Discussions
+    pulls: Pulls
+    likes: Likes
+    storage: Storage
     versions: Versions
     search: Search
+    releases: Releases
     aliases: Aliases
+    takedowns: Takedowns
+    following: Following
     log: Log
     webhooks: Webhooks
     keys: Keys
@@ -59,9 +75,17 @@ class Services:
             accounts=Accounts(database),
             repositories=Repositories(database),
             history=History(database, read_card),
+            refs=Refs(database),
+            discussions=Discussions(database),
+            pulls=Pulls(database, read_card),
+            likes=Likes(database),
+            storage=Storage(database),
             versions=Versions(database, read_card),
+            releases=Releases(database),
             search=Search(database),
             aliases=Aliases(database),
+            takedowns=Takedowns(database),
+            following=Following(database),
             log=Log(database),
             webhooks=Webhooks(database),
             keys=Keys(database),
