@@ -14,6 +14,7 @@ COMMANDS = {
     "org": "hub_org",
     "token": "hub_token",
     "audit": "hub_audit",
+    "reindex": "hub_reindex",
 }
 
 

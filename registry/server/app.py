@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from registry.server import health
 from registry.server.access_log import AccessLog
 from registry.server.adapters import ABOUT, aliases, audit, changes, keys, references, versions, webhooks, withdrawals
+from registry.server.adapters import search as adapter_search
 from registry.server.hub import (
     access,
     accounts,
@@ -19,12 +20,14 @@ from registry.server.hub import (
     discussions,
     home,
     info,
+    known_tags,
     lfs,
     likes,
     preupload,
     refs,
     repositories,
     resolve,
+    search,
     storage,
     tree,
     whoami,
@@ -40,12 +43,14 @@ from registry.server.wire.limits import Limiter, RateLimits, parse_limit
 from registry.server.wire.observed import Observed
 from registry.server.wire.quoting import RawPath
 
-ADAPTERS = (references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
+ADAPTERS = (adapter_search, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
 HUB = (
     health,
     whoami,
     accounts,
     repositories,
+    search,
+    known_tags,
     info,
     tree,
     refs,
@@ -61,7 +66,7 @@ HUB = (
     access,
     resolve,
     home,
-)  # resolve and home last: their paths begin with anything
+)  # resolve and home last, also behind ADAPTERS: their paths begin with anything
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -86,10 +91,10 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="adapterhub", description=ABOUT, lifespan=lifespan)
     app.state.services = services
     app.state.metrics = metrics = Metrics(services.database)
-    for part in HUB:
-        app.include_router(part.router, include_in_schema=False)
     for documented in ADAPTERS:
         app.include_router(documented.router)
+    for part in HUB:
+        app.include_router(part.router, include_in_schema=False)
     failures.install(app)
     app.add_middleware(CappedBodies)  # the last that is added is the first that a request comes to
     app.add_middleware(RateLimits, limiter=limiter, limit=limit, failures=failures_limit)

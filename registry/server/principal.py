@@ -59,6 +59,12 @@ class Principal:
         reaches = self.namespace in (None, repository.namespace)
         return self.user is not None and reaches and is_accepted(repository, self.user)
 
+    def readable(self) -> frozenset[str] | None:
+        """The namespaces whose private repositories exist for them, in lower case; None for all."""
+        if self.admin:
+            return None if self.namespace is None else frozenset({self.namespace})
+        return frozenset(namespace for namespace in self.roles if self.may(READ, namespace))
+
     def require(self, right: str, namespace: str) -> None:
         """Refuse who has not that right.
 
