@@ -32,10 +32,12 @@
     ├── RateLimited             more requests than are allowed in a time
     ├── BadUpload               what a client sent breaks its format or its own hash: the place
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
-    ├── UnsupportedRegistry     this version of the package cannot talk to that kind of registry
+    ├── UnsupportedRegistry     that kind of registry cannot do this, or this version cannot talk to it
+    ├── LockError               adapters.lock is not valid, or does not allow what is asked for
     └── NameCollision           another package claims the import name ``registry``
 
-Warnings: ``YankedWarning`` when a yanked version was pinned, ``LeftOutWarning`` when a publish left files out.
+Warnings: ``YankedWarning`` when a yanked version was pinned, ``LeftOutWarning`` when a publish left files out,
+``OfflineWarning`` when a Hub could not be asked.
 """
 
 from __future__ import annotations
@@ -236,9 +238,15 @@ class RegistryUnavailable(RegistryError):
 
 
 class UnsupportedRegistry(RegistryError):
-    """This version of the package cannot talk to that kind of registry."""
+    """That kind of registry cannot do this, or this version of the package cannot talk to it."""
 
     code = "unsupported"
+
+
+class LockError(RegistryError):
+    """adapters.lock is not valid, or does not allow what is asked for."""
+
+    code = "lock"
 
 
 class NameCollision(RegistryError):
@@ -253,3 +261,7 @@ class YankedWarning(UserWarning):
 
 class LeftOutWarning(UserWarning):
     """A publish left files out that no version may hold."""
+
+
+class OfflineWarning(UserWarning):
+    """A Hub could not be asked, and what it said before was used."""

@@ -72,6 +72,7 @@ class Follower:
         self._poll = threading.Lock()  # one poll at a time
         self._preparing = threading.Lock()  # one version at a time
         self._found = threading.Event()  # the worker should look at what is wanted
+        self._nudged = threading.Event()  # the poller should not wait for its interval
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -127,6 +128,10 @@ class Follower:
         self._resolve_all()
         self._work()
 
+    def nudge(self) -> None:
+        """Let the thread poll now instead of at its next interval, and return at once; many before it does are one."""
+        self._nudged.set()
+
     def start(self) -> None:
         """Poll in a thread, and swap in another, until `stop`."""
         if not self._threads:
@@ -139,6 +144,7 @@ class Follower:
     def stop(self) -> None:
         """End the threads, after the version that is being prepared."""
         self._stop.set()
+        self._nudged.set()
         self._found.set()
         for thread in self._threads:
             thread.join()
@@ -152,7 +158,11 @@ class Follower:
         self.stop()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval):
+        while True:
+            self._nudged.wait(self._interval)
+            self._nudged.clear()  # before the poll: what is nudged while it runs is for the next one
+            if self._stop.is_set():
+                return
             self._resolve_all()
             self._found.set()
 

@@ -2,34 +2,77 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import overload
 
 import registry
 from registry.errors import NameCollision, UnsupportedRegistry
 from registry.local import LocalRegistry
+from registry.protocol import Registry
 from registry.store import CACHE_BYTES
 
+HUB = "hf"
+ADDRESSES = ("https://", "http://")
 
-def open_registry(location: str | Path, *, cache_bytes: int = CACHE_BYTES) -> LocalRegistry:
-    """Open the registry in a folder, making an empty one where there is none.
+
+@overload
+def open_registry(location: Path, *, cache_bytes: int = CACHE_BYTES) -> LocalRegistry: ...
+@overload
+def open_registry(
+    location: str | Path, *, cache_bytes: int = CACHE_BYTES, cache: Path | None = None, token: str | None = None
+) -> Registry: ...
+
+
+def open_registry(
+    location: str | Path, *, cache_bytes: int = CACHE_BYTES, cache: Path | None = None, token: str | None = None
+) -> Registry:
+    """Open the registry in a folder, making an empty one where there is none, or the one on a Hub.
 
     Args:
+        location: a folder; the address of a Hub, as ``https://hub.example.org``; or ``hf``, which is HF_ENDPOINT, and
+            https://huggingface.co where that is not set.
         cache_bytes: how much disk the verified folders of pulled versions may take; the least recently used give way.
+        cache: of a Hub: the folder of what was pulled, ``ADAPTERHUB_HOME/cache`` by default.
+        token: of a Hub: instead of the one that `registry.remote.tokens` finds.
 
     Raises:
-        UnsupportedRegistry: `location` is an address, or ``hf``.
-        RegistryUnavailable: the folder cannot be used.
+        UnsupportedRegistry: `location` is an address of another kind, or huggingface_hub is not installed.
+        RegistryUnavailable: the folder cannot be used. A Hub is not asked yet.
         NameCollision: another package claims the import name ``registry`` too.
     """
     check_import_name()
     text = str(location)
-    if text == "hf" or "://" in text:
+    if text == HUB or text.startswith(ADDRESSES):
+        return _open_hub(text, cache or _home() / "cache", cache_bytes, token)
+    if "://" in text:
         raise UnsupportedRegistry(
-            f"a registry at {text} is not supported yet by this version", "Name a folder, such as ~/.adapterhub."
+            f"a registry at {text} is not supported", "Name a folder, or an address that starts with https://."
         )
     return LocalRegistry(Path(location), cache_bytes)
+
+
+def is_hub(location: str | Path) -> bool:
+    """Whether a location means a Hub, and not a folder."""
+    return str(location) == HUB or "://" in str(location)
+
+
+def _open_hub(location: str, cache: Path, cache_bytes: int, token: str | None) -> Registry:
+    try:
+        from registry.remote import Endpoint, RemoteRegistry  # only who talks to a Hub needs huggingface_hub
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("huggingface_hub", "httpx2"):
+            raise
+        raise UnsupportedRegistry(
+            f"the registry at {location} needs huggingface_hub, which is not installed", "pip install huggingface_hub"
+        ) from error
+    return RemoteRegistry(Endpoint(None if location == HUB else location, token), cache, cache_bytes)
+
+
+def _home() -> Path:
+    return Path(os.environ.get("ADAPTERHUB_HOME") or "~/.adapterhub")
 
 
 def check_import_name(search_path: Iterable[str] | None = None) -> None:

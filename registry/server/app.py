@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server.adapters import webhooks
+from registry.server.adapters import about, webhooks
 from registry.server.hub import commit, info, lfs, preupload, refs, repositories, resolve, tree, whoami, xet
 from registry.server.sender import Sender
 from registry.server.services import Services
@@ -16,7 +16,7 @@ from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
 from registry.server.wire.quoting import RawPath
 
-ADAPTERS = (webhooks,)
+ADAPTERS = (about, webhooks)
 HUB = (
     whoami,
     repositories,
