@@ -17,8 +17,9 @@
     │   ├── RepositoryExists    the name of the repository is taken
     │   ├── RefExists           the branch or tag is there already
     │   └── StaleParent         the branch has moved on since the caller looked
-   ├── VersionImmutable        a version cannot be moved or deleted
+    ├── VersionImmutable        a version cannot be moved or deleted
     ├── RevokedVersion          the version was withdrawn and is refused everywhere
+    │   └── TakenDown           its files were removed as well
     ├── InvalidPath             what should be the path of a file in a repository is none
     ├── MissingBytes            a commit names bytes that were not uploaded
     ├── ManifestError           manifest.json is not valid: the place in it
@@ -165,6 +166,12 @@ class RevokedVersion(RegistryError):
     """The version was withdrawn and is refused everywhere."""
 
     code = "revoked"
+
+
+class TakenDown(RevokedVersion):
+    """The version was withdrawn and its files were removed; what is left of it is its record."""
+
+    code = "taken-down"
 
 
 class ManifestError(RegistryError):

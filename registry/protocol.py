@@ -43,13 +43,14 @@ class Version:
 
 @dataclass(frozen=True)
 class AliasChange:
-    """One move of an alias; `previous` is None for the first."""
+    """One move of an alias; `previous` is None for the first, `author` empty without a server."""
 
     repository: str
     alias: str
     version: str
     previous: str | None
     at: datetime
+    author: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,18 @@ class VersionFacts:
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One change or refusal. `action` is the verb, ``refused`` after a dash where nothing was done."""
+    """One change or refusal. `action` is the verb, ``refused`` after a dash where nothing was done.
+
+    `actor` is who did it, empty without a server; `id` grows with each entry.
+    """
 
     at: datetime
     action: str
     repository: str
     subject: str
     detail: str
+    actor: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def parse_selector(text: str) -> Selector:
             return Selector(Kind.DIGEST, text)
         if text == LATEST:
             return Selector(Kind.LATEST, text)
-        if _is_version(text):
+        if is_version(text):
             return Selector(Kind.EXACT, check_version(text))
         if _is_range(text):
             return Selector(Kind.RANGE, text)
@@ -115,7 +115,7 @@ def check_version(text: str) -> str:
     Raises:
         InvalidReference: it is not.
     """
-    if len(text) > MAX_VERSION or not _is_version(text):
+    if len(text) > MAX_VERSION or not is_version(text):
         raise InvalidReference(f"{_shown(text)} is not a version", "Write three numbers: 1.4.0, or 1.4.0-rc.1.")
     if "+" in text:
         raise InvalidReference(
@@ -144,6 +144,11 @@ def check_alias(text: str) -> str:
     return text
 
 
+def is_version(text: str) -> bool:
+    """Whether `text` is strict SemVer, build metadata allowed; `check_version` says what can be published."""
+    return text.isascii() and bool(validate(text))
+
+
 def is_base_id(text: str) -> bool:
     """Whether `text` can be the Hub id of a base model (``owner/name``, or a bare name as old models have)."""
     return bool(_BASE.fullmatch(text)) and not _forbidden(text)
@@ -156,10 +161,6 @@ def precedence(version: str) -> SemVer:
 
 def _forbidden(repository: str) -> bool:
     return "--" in repository or ".." in repository or repository.endswith(".git")
-
-
-def _is_version(text: str) -> bool:
-    return text.isascii() and bool(validate(text))
 
 
 def _is_range(text: str) -> bool:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from registry.admit.admission import Admission, admit
+from registry.admit.admission import Admission, admit, check_listing
 
-__all__ = ["Admission", "admit"]
+__all__ = ["Admission", "admit", "check_listing"]

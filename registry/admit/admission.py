@@ -74,17 +74,28 @@ def admit(files: Mapping[str, Path], facts: Facts | None = None) -> Admission:
     return Admission(manifest, derived=MANIFEST not in files)
 
 
+def check_listing(sizes: Mapping[str, int]) -> None:
+    """Judge what needs no bytes: which files there are (path → size in bytes).
+
+    Raises:
+        AdmissionRefused: a version may not hold one of them, or one that each needs is missing.
+    """
+    for place, size in sizes.items():
+        check_path(place)
+        cap = size_cap(place) or 0
+        if size > cap:
+            raise AdmissionRefused(f"{place} has {size:,} bytes; {cap:,} are allowed", "Is this the adapter's file?")
+    for place in (CONFIG, WEIGHTS):
+        if place not in sizes:
+            raise AdmissionRefused(f"{place} is missing", "Save the adapter with peft's save_pretrained.")
+
+
 def _check_files(files: Mapping[str, Path]) -> None:
     for place, path in files.items():
         check_path(place)
         if path.is_symlink() or not path.is_file():
             raise AdmissionRefused(f"{place} is not a plain file", "Publish a folder of plain files.")
-        size, cap = path.stat().st_size, size_cap(place) or 0
-        if size > cap:
-            raise AdmissionRefused(f"{place} has {size:,} bytes; {cap:,} are allowed", "Is this the adapter's file?")
-    for place in (CONFIG, WEIGHTS):
-        if place not in files:
-            raise AdmissionRefused(f"{place} is missing", "Save the adapter with peft's save_pretrained.")
+    check_listing({place: path.stat().st_size for place, path in files.items()})
 
 
 def _merged(manifest: Manifest, facts: Facts) -> Manifest:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from registry.errors import AliasConflict, AliasNotFound
-from registry.index import rows
+from registry.errors import AliasConflict, AliasNotFound, RefExists
+from registry.index import events, rows
 from registry.index.database import Database
+from registry.index.events import Event
 from registry.index.tables import AliasChangeRow, RefRow
 from registry.protocol import AliasChange
 from registry.resolve import usable
@@ -25,12 +26,16 @@ class Aliases:
 
         Raises:
             AliasConflict: it is elsewhere.
+            RefExists: a branch or tag has that name, and would hide it.
             RepositoryNotFound, VersionNotFound, RevokedVersion: there is no such version to point at.
         """
         with self._database.write() as session:
             row = rows.repository(session, repository)
             target = rows.version(session, row, number)
             usable(rows.as_version(row.name, target))
+            for kind in (rows.BRANCH, rows.TAG):
+                if session.get(RefRow, (row.id, kind, name)):
+                    raise RefExists(f"{row.name} has a {kind} called {name}", "Choose another name for the alias.")
             alias = session.get(RefRow, (row.id, rows.ALIAS, name))
             current = alias.version if alias else None
             if current != expect:
@@ -52,8 +57,9 @@ class Aliases:
                     repository_id=row.id, alias=name, version=number, previous=current, created=now, author=author
                 )
             )
-            rows.audit(session, "alias", row.name, name, f"{current} → {number}", author)
-            return AliasChange(row.name, name, number, current, now)
+            told = {"alias": name, "version": number, "previous": current, "digest": target.digest}
+            events.note(session, row, Event("alias", name, f"{current} → {number}", author, told))
+            return AliasChange(row.name, name, number, current, now, author)
 
     def history(self, repository: str, name: str) -> list[AliasChange]:
         """All moves of an alias, the newest first.
@@ -67,4 +73,6 @@ class Aliases:
             moves = session.scalars(query.order_by(AliasChangeRow.id.desc())).all()
             if not moves:
                 raise AliasNotFound(f"{row.name} never had an alias {name!r}", "See its aliases with show.")
-            return [AliasChange(row.name, name, move.version, move.previous, move.created) for move in moves]
+            return [
+                AliasChange(row.name, name, move.version, move.previous, move.created, move.author) for move in moves
+            ]

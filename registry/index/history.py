@@ -14,25 +14,30 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry.errors import MissingBytes, RevisionNotFound, StaleParent
+from registry.errors import InvalidReference, MissingBytes, RevisionNotFound, RevokedVersion, StaleParent, TakenDown
 from registry.index import commits, rows, trees
 from registry.index.database import Database
 from registry.index.repositories import Repository
-from registry.index.tables import CommitParentRow, CommitRow, RefRow, RepositoryRow
+from registry.index.tables import CommitParentRow, CommitRow, RefRow, RepositoryRow, VersionRow
 from registry.index.trees import Change, Put, TreeEntry
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
-_QUALIFIED = re.compile(r"refs/(heads|tags|pr)/(.+)")
-_KINDS = {"heads": rows.BRANCH, "tags": rows.TAG, "pr": rows.PULL}
+_QUALIFIED = re.compile(r"refs/(heads|tags|pr|aliases)/(.+)")
+_KINDS = {"heads": rows.BRANCH, "tags": rows.TAG, "pr": rows.PULL, "aliases": rows.ALIAS}
 
 
 @dataclass(frozen=True)
 class Revision:
-    """What a revision's text means now. `kind` and `name` are of the ref, None where a commit was named itself."""
+    """What a revision's text means now.
+
+    `kind` and `name` are of the ref, None where a commit was named itself. `yanked` is the reason why the version that
+    it names was yanked; empty for all else.
+    """
 
     commit: str
     kind: str | None
     name: str | None
+    yanked: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class History:
 
         Raises:
             RevisionNotFound: there is none of that name.
+            RevokedVersion: it is the tag of a revoked version, or an alias for one.
         """
         with self._database.read() as session:
             return find(session, repository.id, text)
@@ -74,11 +80,15 @@ class History:
         """The commit that a revision stands for, and one file of it if it is there.
 
         Raises:
-            RevisionNotFound: there is none of that name.
+            RevisionNotFound, RevokedVersion: as for `revision`.
+            TakenDown: the files of that commit were removed.
         """
         with self._database.read() as session:
             found = find(session, repository.id, revision)
-            return found, trees.entry(session, found.commit, path)
+            entry = trees.entry(session, found.commit, path)
+            if entry is None:
+                _refuse_removed(session, repository.id, found.commit)
+            return found, entry
 
     def log(self, commit: str, limit: int) -> Sequence[Commit]:
         """A commit and what came before it by first parents, the newest first."""
@@ -136,7 +146,7 @@ def find(session: Session, repository_id: int, text: str) -> Revision:
     for kind, name in wanted:
         ref = session.get(RefRow, (repository_id, kind, name))
         if ref:
-            return Revision(ref.commit, kind, name)
+            return Revision(ref.commit, kind, name, _yanked(session, ref) if ref.version else "")
     if _COMMIT.fullmatch(text):
         query = select(CommitRow.oid).where(CommitRow.repository_id == repository_id)
         exact = CommitRow.oid == text if len(text) == 40 else CommitRow.oid.startswith(text)
@@ -146,15 +156,39 @@ def find(session: Session, repository_id: int, text: str) -> Revision:
     raise RevisionNotFound(f"Invalid rev id: {text}", "See the list of branches and tags.")
 
 
+def _yanked(session: Session, ref: RefRow) -> str:
+    """Why the version that a ref names was yanked; a revoked one is refused."""
+    version = rows.version_of(session, ref.repository_id, ref.version or "")
+    if version.removed:
+        raise TakenDown(f"{version.number} was taken down: {version.reason}", "Move to another version.")
+    if version.status == "revoked":
+        raise RevokedVersion(f"{version.number} was revoked: {version.reason}", "Move to another version.")
+    return version.reason if version.status == "yanked" else ""
+
+
+def _refuse_removed(session: Session, repository_id: int, commit: str) -> None:
+    query = select(VersionRow).where(VersionRow.repository_id == repository_id, VersionRow.removed.is_not(None))
+    removed = session.scalar(query.where(VersionRow.commit == commit).limit(1))
+    if removed:
+        raise TakenDown(f"the files of {removed.number} were taken down: {removed.reason}", "Move to another version.")
+
+
 def branch(session: Session, row: RepositoryRow, text: str) -> RefRow:
     """The ref of a branch or pull request, which commits can go on top of.
 
     Raises:
         RevisionNotFound: there is none of that name.
+        InvalidReference: it is an alias, which names versions only.
     """
     qualified = _QUALIFIED.fullmatch(text)
     kind, name = (_KINDS[qualified[1]], qualified[2]) if qualified else (rows.BRANCH, text)
     ref = session.get(RefRow, (row.id, kind, name)) if kind in (rows.BRANCH, rows.PULL) else None
+    alias = session.get(RefRow, (row.id, rows.ALIAS, name))
+    if ref is None and alias is not None:
+        raise InvalidReference(
+            f"{name} is an alias of {row.name}: it moves from version to version and takes no commits",
+            "Commit to a branch, tag the commit with a version, then move the alias.",
+        )
     if ref is None:
         raise RevisionNotFound(f"Invalid rev id: {text}", "Commit to a branch, or to refs/pr/N; create it first.")
     return ref

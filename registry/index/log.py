@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 
 from registry.index import rows
@@ -39,7 +41,33 @@ class Log:
         if repository is not None:
             query = query.where(func.lower(AuditRow.repository) == repository.lower())
         with self._database.read() as session:
-            return [
-                AuditEntry(row.created, row.action, row.repository, row.subject, row.detail)
-                for row in session.scalars(query)
-            ]
+            return [_entry(row) for row in session.scalars(query)]
+
+    def page(
+        self,
+        *,
+        namespace: str | None = None,
+        repository: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[AuditEntry]:
+        """A page of changes and refusals, the newest first.
+
+        Args:
+            namespace: only what is about repositories of this one.
+            repository: only what is about this one.
+            before: only entries of lower ids: that of the last entry of the page before.
+        """
+        query, about = select(AuditRow).order_by(AuditRow.id.desc()), func.lower(AuditRow.repository)
+        if namespace is not None:
+            query = query.where(about.startswith(namespace.lower() + "/", autoescape=True))
+        if repository is not None:
+            query = query.where(about == repository.lower())
+        if before is not None:
+            query = query.where(AuditRow.id < before)
+        with self._database.read() as session:
+            return [_entry(row) for row in session.scalars(query.limit(limit))]
+
+
+def _entry(row: AuditRow) -> AuditEntry:
+    return AuditEntry(row.created, row.action, row.repository, row.subject, row.detail, row.actor, row.id)

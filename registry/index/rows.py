@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Row, bindparam, insert, literal, select, text
+from sqlalchemy import Row, Select, bindparam, insert, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -91,11 +91,19 @@ def version(session: Session, row: RepositoryRow, number: str) -> VersionRow:
     Raises:
         VersionNotFound: there is none.
     """
-    query = select(VersionRow).where(VersionRow.repository_id == row.id, VersionRow.number == number)
-    found = session.scalar(query)
+    found = session.scalar(_version(row.id, number))
     if found is None:
         raise no_version(row.name, number)
     return found
+
+
+def version_of(session: Session, repository_id: int, number: str) -> VersionRow:
+    """The row of a version that a ref names, and that therefore is there."""
+    return session.scalars(_version(repository_id, number)).one()
+
+
+def _version(repository_id: int, number: str) -> Select[VersionRow]:
+    return select(VersionRow).where(VersionRow.repository_id == repository_id, VersionRow.number == number)
 
 
 def no_version(name: str, number: str) -> VersionNotFound:

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from registry.errors import AdmissionRefused, VersionConflict
-from registry.index import commits, rows, trees
+from registry.errors import AdmissionRefused, RefExists, RevisionNotFound, VersionConflict
+from registry.index import commits, events, refs, rows, trees
 from registry.index.database import Database
-from registry.index.tables import RefRow, RepositoryRow, TreeEntryRow, VersionRow
+from registry.index.events import Event
+from registry.index.tables import CommitRow, RefRow, RepositoryRow, TreeEntryRow, VersionRow
 from registry.index.trees import TreeEntry
 from registry.manifest import FileEntry, Manifest
 from registry.protocol import Status, Version
@@ -130,13 +131,29 @@ class Versions:
     def admit(self, repository: str, number: str, commit: str, content: Content, author: str) -> Version:
         """Give the version `number` to a commit whose files were admitted; its tag with it.
 
+        Admitting took its time, so all that the files do not say is looked at here.
+
         Raises:
-            VersionConflict, AdmissionRefused: as for `record`.
+            VersionConflict: other content has this number.
+            RefExists: this content has it already, or a tag that is no version's.
+            AdmissionRefused: this content was revoked here, or a branch has that name and would hide the tag.
+            RevisionNotFound, MissingBytes: the commit, or bytes of it, were removed meanwhile.
         """
         with self._database.write() as session:
             row = rows.repository(session, repository)
-            known = self._known(session, row, number, content.manifest.digest)
-            return known or self._give(session, row, number, commit, content, author)
+            if self._known(session, row, number, content.manifest.digest):
+                raise RefExists(
+                    f"Reference refs/tags/{number} already exists: a version of this very content",
+                    "Nothing is left to do.",
+                )
+            refs.refuse_taken(session, row, rows.TAG, number)
+            if session.get(RefRow, (row.id, rows.BRANCH, number)):
+                raise AdmissionRefused(f"the branch {number} would hide a version of that name", "Delete the branch.")
+            tagged = session.get(CommitRow, commit)
+            if tagged is None or tagged.repository_id != row.id:
+                raise RevisionNotFound(f"Invalid rev id: {commit}", "Nothing named the commit, and it was removed.")
+            commits.hold(session, {entry.sha256 for entry in content.tree})
+            return self._give(session, row, number, commit, content, author)
 
     def _known(self, session: Session, row: RepositoryRow, number: str, digest: str) -> Version | None:
         """The version that has this number and this content already."""
@@ -164,10 +181,11 @@ class Versions:
         values = {"digest": digest, "manifest": content.manifest.canonical(), "derived": content.derived}
         session.execute(
             insert(VersionRow).values(
-                repository_id=row.id, number=number, commit=commit, created=datetime.now(UTC), **values
+                repository_id=row.id, number=number, commit=commit, author=author, created=datetime.now(UTC), **values
             )
         )
-        rows.audit(session, "publish", row.name, number, digest, author)
+        told = {"version": number, "digest": digest}
+        events.note(session, row, Event("publish", number, digest, author, told))
         return Version(row.name, number, digest, commit)
 
     def withdraw(self, repository: str, number: str, status: Status, reason: str, author: str = "") -> Version:
@@ -184,6 +202,7 @@ class Versions:
                 usable(rows.as_version(row.name, version))
                 changed = {"status": status, "reason": reason}
                 session.execute(update(VersionRow).where(VersionRow.id == version.id).values(changed))
-                rows.audit(session, WITHDRAWALS[status], row.name, number, reason, author)
+                told = {"version": number, "digest": version.digest, "reason": reason}
+                events.note(session, row, Event(WITHDRAWALS[status], number, reason, author, told))
             session.refresh(version)
             return rows.as_version(row.name, version)

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server.adapters import about, webhooks
-from registry.server.hub import commit, info, lfs, preupload, refs, repositories, resolve, tree, whoami, xet
+from registry.server.adapters import ABOUT, about, aliases, audit, changes, references, versions, webhooks, withdrawals
+from registry.server.hub import commit, commits, info, lfs, preupload, refs, repositories, resolve, tree, whoami, xet
 from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
@@ -16,13 +16,14 @@ from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
 from registry.server.wire.quoting import RawPath
 
-ADAPTERS = (about, webhooks)
+ADAPTERS = (about, references, versions, aliases, withdrawals, changes, webhooks, audit)
 HUB = (
     whoami,
     repositories,
     info,
     tree,
     refs,
+    commits,
     preupload,
     lfs,
     xet,
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         sender.stop()
         services.close()
 
-    app = FastAPI(title="adapterhub", lifespan=lifespan)
+    app = FastAPI(title="adapterhub", description=ABOUT, lifespan=lifespan)
     app.state.services = services
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)

@@ -64,6 +64,18 @@ class Principal:
             "Ask its owners for that role, or use a token with that right.",
         )
 
+    def require_server_admin(self) -> None:
+        """Refuse who is no administrator of the server, or has a token for less.
+
+        Raises:
+            NotAuthenticated, NotPermitted: as for `require`.
+        """
+        if self.admin and self.right == ADMIN and self.namespace is None:
+            return
+        if self.user is None:
+            raise NotAuthenticated("this needs a token", "Log in with `hf auth login`, or set HF_TOKEN.")
+        raise NotPermitted("only administrators of the server may do that", "Ask one of them.")
+
     def check(self, right: str, repository: Repository) -> None:
         """Refuse who may not do that with a repository; who may not even see it is told that there is none.
 

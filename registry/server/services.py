@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 from registry.index import Aliases, Database, Log, Versions, meta
 from registry.index.accounts import Accounts
+from registry.index.following import Following
 from registry.index.history import History
+from registry.index.refs import Refs
+from registry.index.releases import Releases
 from registry.index.repositories import Repositories
+from registry.index.takedowns import Takedowns
 from registry.index.webhooks import Webhooks
 from registry.server.settings import Settings
 from registry.server.tickets import Tickets
@@ -27,8 +31,12 @@ class Services:
     accounts: Accounts
     repositories: Repositories
     history: History
+    refs: Refs
     versions: Versions
+    releases: Releases
     aliases: Aliases
+    takedowns: Takedowns
+    following: Following
     log: Log
     webhooks: Webhooks
 
@@ -53,8 +61,12 @@ class Services:
             accounts=Accounts(database),
             repositories=Repositories(database),
             history=History(database),
+            refs=Refs(database),
             versions=Versions(database),
+            releases=Releases(database),
             aliases=Aliases(database),
+            takedowns=Takedowns(database),
+            following=Following(database),
             log=Log(database),
             webhooks=Webhooks(database),
         )

@@ -28,6 +28,7 @@ class VersionRow(Table):
     status: Mapped[str] = mapped_column(String(8), default="active")
     reason: Mapped[str] = mapped_column(default="")
     created: Mapped[datetime]
+    author: Mapped[str] = mapped_column(String(96), default="")  # "": published without a server
     removed: Mapped[datetime | None]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from registry.index.repositories import Repository
 from registry.server.hub.tree import blob_id, lfs_of
 from registry.server.principal import WRITE
-from registry.server.wire.context import Caller, Hub, Readable
+from registry.server.wire import notices
+from registry.server.wire.context import Caller, Hub, Pinned, Readable
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
 
@@ -19,14 +20,16 @@ router = APIRouter()
 @router.get(REPOSITORY)
 @router.get(REPOSITORY + "/revision/{revision:segment}")
 def info(
+    response: Response,
     hub: Hub,
-    repository: Readable,
+    repository: Pinned,
     revision: str = "main",
     blobs: bool = False,
     expand: Annotated[list[str] | None, Query()] = None,
 ) -> dict[str, Any]:
     """All that is known of a repository at a revision; with `expand` only the id and what is named."""
     found = hub.history.revision(repository, revision)
+    response.headers.update(notices.yanked(revision, found.yanked))
     tree = hub.history.tree(found.commit)
     siblings: list[dict[str, Any]] = [{"rfilename": path} for path in tree]
     if blobs:

@@ -7,7 +7,8 @@ from starlette.responses import Response, StreamingResponse
 
 from registry.errors import EntryNotFound
 from registry.index.trees import TreeEntry
-from registry.server.wire.context import Hub, Readable
+from registry.server.wire import notices
+from registry.server.wire.context import Hub, Pinned
 from registry.server.wire.failures import failure
 from registry.server.wire.quoting import FILES
 from registry.server.wire.ranges import Unsatisfiable, parse
@@ -19,13 +20,13 @@ router = APIRouter()
 @router.head(FILES[0] + "/resolve/{revision:segment}/{path:rest}")
 @router.get(FILES[1] + "/resolve/{revision:segment}/{path:rest}")
 @router.head(FILES[1] + "/resolve/{revision:segment}/{path:rest}")
-def resolve(request: Request, hub: Hub, repository: Readable, revision: str, path: str) -> Response:
+def resolve(request: Request, hub: Hub, repository: Pinned, revision: str, path: str) -> Response:
     """The bytes of a file, or a range of them; HEAD says what they are without them."""
     found, entry = hub.history.entry(repository, revision, path)
     request.state.failure_headers = {"X-Repo-Commit": found.commit}  # with it, clients remember that it is not there
     if entry is None:
         raise EntryNotFound(f"{path} does not exist on {revision}", "See the list of files.")
-    headers = _headers(entry, found.commit)
+    headers = _headers(entry, found.commit) | notices.yanked(revision, found.yanked)
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     try:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from registry.errors import EntryNotFound
 from registry.index.history import Commit
 from registry.index.trees import TreeEntry
-from registry.server.wire.context import Endpoint, Hub, Readable
+from registry.server.wire.context import Endpoint, Hub, Pinned
 from registry.server.wire.pages import next_page
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
@@ -27,7 +27,7 @@ def tree(
     request: Request,
     response: Response,
     hub: Hub,
-    repository: Readable,
+    repository: Pinned,
     endpoint: Endpoint,
     revision: str,
     folder: str = "",
@@ -54,7 +54,7 @@ def tree(
 @router.post(REPOSITORY + "/paths-info/{revision:segment}")
 def paths_info(
     hub: Hub,
-    repository: Readable,
+    repository: Pinned,
     revision: str,
     paths: Annotated[list[str] | None, Form()] = None,
     expand: Annotated[bool, Form()] = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -10,6 +11,8 @@ from registry.errors import NotAuthenticated, RepositoryNotFound
 from registry.index.repositories import Repository
 from registry.server.principal import READ, WRITE, Principal
 from registry.server.services import Services
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def services(request: Request) -> Services:
@@ -55,6 +58,39 @@ def readable(request: Request, hub: Hub, caller: Caller) -> Repository:
 
 
 Readable = Annotated[Repository, Depends(readable)]
+
+
+def hidden(hub: Services, caller: Principal, name: str) -> Repository:
+    """A deleted model repository that has versions, for who could read it while it was there and pinned one of them.
+
+    Raises:
+        RepositoryNotFound: there is none, or none for them.
+    """
+    found = hub.releases.hidden(name)
+    caller.check(READ, found)
+    return found
+
+
+def pinned(request: Request, hub: Hub, caller: Caller) -> Repository:
+    """As `readable`; also a deleted repository, where the path's revision is the commit of a version of it.
+
+    Raises:
+        RepositoryNotFound: there is none, or none for the caller.
+    """
+    path = request.path_params
+    try:
+        return readable(request, hub, caller)
+    except RepositoryNotFound:
+        revision = path.get("revision", "")
+        if path.get("kind", "model") != "model" or "namespace" not in path or not _COMMIT.fullmatch(revision):
+            raise
+        found = hidden(hub, caller, f"{path['namespace']}/{path['name']}")
+        if not hub.releases.pins(found, revision):
+            raise
+        return found
+
+
+Pinned = Annotated[Repository, Depends(pinned)]
 
 
 def writable(repository: Readable, caller: Caller) -> Repository:

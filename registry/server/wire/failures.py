@@ -28,6 +28,7 @@ STATUSES: tuple[tuple[type[errors.RegistryError], int, str], ...] = (
     (errors.AliasConflict, 412, ""),
     (errors.Conflict, 409, ""),
     (errors.VersionImmutable, 403, ""),
+    (errors.TakenDown, 451, ""),
     (errors.RevokedVersion, 403, ""),
     (errors.InvalidPath, 422, ""),
     (errors.AdmissionRefused, 422, ""),
@@ -61,7 +62,7 @@ def failure(
         code: this project's own, in the body.
         error_code: the Hub's, in the header.
     """
-    sent = {"X-Error-Message": _header(message), **(headers or {})}
+    sent = {"X-Error-Message": one_line(message), **(headers or {})}
     if error_code:
         sent["X-Error-Code"] = error_code
     return JSONResponse({"error": message, "code": code}, status, sent)
@@ -102,6 +103,6 @@ def _system(request: Request, error: Exception) -> Response:
     return failure(500, "The server failed to read or write a file. Tell its operator.", "system")
 
 
-def _header(message: str) -> str:
-    """The message as a header can carry it: one line of printable ASCII."""
+def one_line(message: str) -> str:
+    """A text as a header can carry it: one line of printable ASCII."""
     return "".join(letter if 32 <= ord(letter) < 127 else "?" for letter in message)[:1000]

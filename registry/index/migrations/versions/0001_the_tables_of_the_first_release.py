@@ -320,6 +320,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=8), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("author", sa.String(length=96), nullable=False),
         sa.Column("removed", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["commit"], ["commits.oid"], name=op.f("fk_versions_commit")),
         sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name=op.f("fk_versions_repository_id")),
