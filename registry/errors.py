@@ -32,6 +32,12 @@
     ├── TooLarge                more bytes, or more of something, than is allowed
     ├── RateLimited             more requests than are allowed in a time
     ├── BadUpload               what a client sent breaks its format or its own hash: the place
+    ├── SignatureError
+    │   ├── SignatureMissing    the namespace takes signed versions only, and this one is not
+    │   └── SignatureInvalid    it is over other files (which), or not by a key that is trusted
+    ├── InvalidKey              a key cannot be made, read or found: the file, or the key's id
+    ├── TrustError              trust.json is not valid: the place in it
+    ├── MissingDependency       a package that this needs is not installed
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
     ├── UnsupportedRegistry     that kind of registry cannot do this, or this version cannot talk to it
     ├── LockError               adapters.lock is not valid, or does not allow what is asked for
@@ -236,6 +242,42 @@ class BadUpload(RegistryError):
     """What a client sent breaks its format, its limits or its own hash; the message names the place."""
 
     code = "bad-upload"
+
+
+class SignatureError(RegistryError):
+    """A version is not signed as its namespace requires."""
+
+    code = "signature"
+
+
+class SignatureMissing(SignatureError):
+    """The namespace takes signed versions only, and this one is not."""
+
+    code = "signature-missing"
+
+
+class SignatureInvalid(SignatureError):
+    """The signature is over other files, or not by a key that is trusted; the message says which."""
+
+    code = "signature-invalid"
+
+
+class InvalidKey(RegistryError):
+    """A key cannot be made, read or found."""
+
+    code = "key"
+
+
+class TrustError(RegistryError):
+    """The file of trusted keys is not valid; the message starts with the place in it."""
+
+    code = "trust"
+
+
+class MissingDependency(RegistryError):
+    """A package that this needs is not installed."""
+
+    code = "missing-dependency"
 
 
 class RegistryUnavailable(RegistryError):

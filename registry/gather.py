@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from registry.errors import LeftOutWarning
-from registry.folder import CARD, CONFIG, MANIFEST, Card, read_card, read_config, survey
+from registry.folder import CARD, CONFIG, MANIFEST, SIGNATURE, Card, read_card, read_config, survey
 from registry.folder.card import FRONT_MATTER
 from registry.manifest import Facts
 from registry.manifest.derivation import base_id
@@ -23,8 +23,11 @@ from registry.selector import is_base_id
 NAMES_OF_BASE = ("base_model_name_or_path", "tokenizer_name_or_path")
 
 
-def gather(folder: Path, target: Path, facts: Facts) -> dict[str, Path]:
+def gather(folder: Path, target: Path, facts: Facts, *, signed: bool = True) -> dict[str, Path]:
     """Copy what can be published from `folder` to `target`; what cannot is named in a `LeftOutWarning`.
+
+    Args:
+        signed: whether a signature comes along, which it should not where a new one will be made.
 
     Raises:
         AdmissionRefused: the folder is no adapter's, or its base has no Hub id.
@@ -34,6 +37,8 @@ def gather(folder: Path, target: Path, facts: Facts) -> dict[str, Path]:
         warnings.warn(f"not published: {', '.join(found.left_out)}", LeftOutWarning, stacklevel=3)
     files = {}
     for place, path in found.files.items():
+        if place == SIGNATURE and not signed:
+            continue
         files[place] = target / place
         files[place].parent.mkdir(exist_ok=True)
         shutil.copyfile(path, files[place])

@@ -5,6 +5,7 @@
     snapshots/<hex>/   versions that were pulled, verified again at each pull; the oldest give way to a budget
     locks/             held while a snapshot is built
     tmp/               unfinished things
+    trust.json         whom it trusts to sign, if it says so
 
 A publish is: copy, judge, store the bytes, then one transaction that commits, tags and admits. Dying anywhere in it
 leaves either no version or a whole one, and publishing again is always right. Needs a file system with locks that work
@@ -15,40 +16,44 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
-from registry.admit import Admission, admit
+from registry.admit import admit
 from registry.errors import (
     AdmissionRefused,
     CorruptBlob,
     InvalidReference,
     ManifestError,
+    NotFound,
     RegistryUnavailable,
+    SignatureError,
     VersionConflict,
     VersionImmutable,
     VersionNotFound,
     YankedWarning,
 )
-from registry.folder import MANIFEST
+from registry.folder import MANIFEST, SIGNATURE
 from registry.gather import gather
 from registry.index import Aliases, Content, Database, Log, StoredVersion, Versions
 from registry.manifest import Facts, FileEntry
-from registry.manifest.completion import sha256_of
 from registry.protocol import AliasChange, AuditEntry, Changes, RepositorySummary, Version, VersionFacts
 from registry.resolve import choose, latest, usable
 from registry.selector import Kind, check_alias, check_repository, check_version, parse_reference, precedence
+from registry.signing import TRUST_FILE, TrustStore
 from registry.store import CACHE_BYTES, BlobStore, FolderObjects, Scratch, Snapshots
 
 
 class LocalRegistry:
     """The registry in `root`. Safe to use from threads; open one in each process."""
 
-    def __init__(self, root: Path, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, root: Path, cache_bytes: int = CACHE_BYTES, trust: TrustStore | None = None) -> None:
         """Open it, making what is missing.
 
         Args:
             cache_bytes: how much the snapshots may take together, those in use apart.
+            trust: whose signatures are asked for, besides what the registry's own trust.json says at that moment.
 
         Raises:
             RegistryUnavailable: the folder cannot be used, or a newer version wrote it.
@@ -65,6 +70,7 @@ class LocalRegistry:
         self._snapshots = Snapshots(self.root / "snapshots", self._scratch, self._store, cache_bytes)
         database = Database.in_file(self.root / "index.sqlite")
         self._versions, self._aliases, self._log = Versions(database), Aliases(database), Log(database)
+        self._trust = trust or TrustStore()
         self._warned: set[str] = set()
 
     def __repr__(self) -> str:
@@ -79,7 +85,8 @@ class LocalRegistry:
 
         Raises:
             AdmissionRefused, ManifestError: the content cannot become a version; the refusal is in the audit log.
-            VersionConflict: other content has this number.
+            SignatureError: nor can it, for want of a good signature.
+            VersionConflict: other content has this number, or the same, but unsigned.
         """
         check_repository(repository)
         check_version(version)
@@ -88,11 +95,15 @@ class LocalRegistry:
         try:
             with self._scratch.folder() as copy:
                 files = gather(Path(folder).expanduser(), copy, facts)
-                admission = admit(files, facts)
-                if not admission.derived:
+                if not (admission := admit(files, facts)).derived:
                     files[MANIFEST].write_bytes(admission.manifest.canonical())
-                return self._versions.record(repository, version, self._stored(files, admission))
-        except (AdmissionRefused, ManifestError, VersionConflict) as error:
+                content = Content(admission.manifest, admission.derived, admission.tree(files))
+                at = self._published(repository, version, content)
+                self._check_signature(repository, content, copy / SIGNATURE, at)
+                for entry in content.tree:  # always, so that publishing again repairs bytes that were damaged since
+                    self._store.put(files[entry.path], entry.sha256)
+                return self._versions.record(repository, version, content)
+        except (AdmissionRefused, ManifestError, SignatureError, VersionConflict) as error:
             self._log.add("publish-refused", repository, version, error.message)
             raise
 
@@ -117,6 +128,7 @@ class LocalRegistry:
 
         Raises:
             CorruptBlob: bytes are damaged; the message names the file. What can be repaired is, for the next call.
+            SignatureError: it is not signed as those require whose trust counts here.
             RegistryError: as for `resolve`.
         """
         version = self.resolve(reference) if isinstance(reference, str) else reference
@@ -128,7 +140,9 @@ class LocalRegistry:
             )
         manifest = stored.content.manifest
         entries = [entry for entry in stored.content.tree if entry.path != MANIFEST]
-        return self._snapshots.get(manifest, entries, lambda entry, target: self._fetch(version, entry, target))
+        folder = self._snapshots.get(manifest, entries, lambda entry, target: self._fetch(version, entry, target))
+        self._check_signature(stored.version.repository, stored.content, folder / SIGNATURE, stored.published)
+        return folder
 
     def list(self, *, base: str | None = None, task: str | None = None) -> Sequence[RepositorySummary]:
         """All repositories in the order of their ids, or those of one base or task (by their newest version)."""
@@ -219,23 +233,30 @@ class LocalRegistry:
         """Changes and refusals, the newest first."""
         return self._log.entries(repository)
 
-    def _stored(self, files: dict[str, Path], admission: Admission) -> Content:
-        """Put the files into the store. Always, so that publishing again repairs bytes that were damaged since."""
-        listed = {entry.path: entry for entry in admission.manifest.files}
-        tree = []
-        for place, path in sorted(files.items()):
-            entry = listed.get(place) or FileEntry(path=place, size=path.stat().st_size, sha256=sha256_of(path))
-            self._store.put(path, entry.sha256)
-            tree.append(entry)
-        return Content(admission.manifest, admission.derived, tree)
+    def _published(self, repository: str, number: str, content: Content) -> datetime | None:
+        """When this content got that number; None if it has not."""
+        try:
+            stored = self._versions.stored(repository, number)
+        except NotFound:
+            return None
+        return stored.published if stored.version.digest == content.manifest.digest else None
+
+    def _check_signature(self, repository: str, content: Content, file: Path, at: datetime | None) -> None:
+        """Judge a version by all whose trust counts: the registry's own, and whoever opened it."""
+        digests = {entry.path: entry.sha256 for entry in content.tree}
+        digests[MANIFEST] = content.manifest.digest.removeprefix("sha256:")
+        signature = file.read_bytes() if file.is_file() else None
+        for trust in {one.of(repository) for one in (TrustStore.read(self.root / TRUST_FILE), self._trust)}:
+            trust.check(signature, digests, at)
 
     def _fetch(self, version: Version, entry: FileEntry, target: Path) -> None:
         """Copy a verified blob; a damaged one is first restored from a snapshot that still has it."""
         if self._store.copy(entry.sha256, entry.size, target):
             return
-        for digest, place in self._versions.holders(entry.sha256):
+        holders = self._versions.holders(entry.sha256)
+        for file in (folder / place for digest, place in holders for folder in self._snapshots.of(digest)):
             try:
-                self._store.put(self._snapshots.path(digest) / place, entry.sha256)
+                self._store.put(file, entry.sha256)
             except (CorruptBlob, FileNotFoundError):
                 continue
             if self._store.copy(entry.sha256, entry.size, target):

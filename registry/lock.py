@@ -15,6 +15,7 @@ from typing import Annotated
 import msgspec
 
 from registry.errors import InvalidReference, LockError, VersionNotFound
+from registry.opening import is_hub
 from registry.protocol import Registry, Version
 from registry.selector import check_repository, check_version, parse_reference
 
@@ -111,7 +112,9 @@ class Lock:
         if entry.registry != address:
             raise LockError(
                 f"{reference} is locked to the registry {entry.registry}, not {address}",
-                f"Name it with --registry {entry.registry}, or lock again." if entry.registry != FOLDER else "Lock again.",
+                f"Name it with --registry {entry.registry}, or lock again."
+                if entry.registry != FOLDER
+                else "Lock again.",
             )
         try:
             return entry.value(), registry.pull(entry.value())
@@ -124,6 +127,4 @@ class Lock:
 
 def address_of(location: str) -> str:
     """How a lock names the registry at a location."""
-    from registry.opening import is_hub
-
     return location.rstrip("/") if is_hub(location) else FOLDER

@@ -12,6 +12,7 @@ import registry
 from registry.errors import NameCollision, UnsupportedRegistry
 from registry.local import LocalRegistry
 from registry.protocol import Registry
+from registry.signing import TrustStore
 from registry.store import CACHE_BYTES
 
 HUB = "hf"
@@ -19,15 +20,25 @@ ADDRESSES = ("https://", "http://")
 
 
 @overload
-def open_registry(location: Path, *, cache_bytes: int = CACHE_BYTES) -> LocalRegistry: ...
+def open_registry(location: Path, *, cache_bytes: int = ..., trust: TrustStore | None = ...) -> LocalRegistry: ...
 @overload
 def open_registry(
-    location: str | Path, *, cache_bytes: int = CACHE_BYTES, cache: Path | None = None, token: str | None = None
+    location: str | Path,
+    *,
+    cache_bytes: int = ...,
+    cache: Path | None = ...,
+    token: str | None = ...,
+    trust: TrustStore | None = ...,
 ) -> Registry: ...
 
 
 def open_registry(
-    location: str | Path, *, cache_bytes: int = CACHE_BYTES, cache: Path | None = None, token: str | None = None
+    location: str | Path,
+    *,
+    cache_bytes: int = CACHE_BYTES,
+    cache: Path | None = None,
+    token: str | None = None,
+    trust: TrustStore | None = None,
 ) -> Registry:
     """Open the registry in a folder, making an empty one where there is none, or the one on a Hub.
 
@@ -37,6 +48,7 @@ def open_registry(
         cache_bytes: how much disk the verified folders of pulled versions may take; the least recently used give way.
         cache: of a Hub: the folder of what was pulled, ``ADAPTERHUB_HOME/cache`` by default.
         token: of a Hub: instead of the one that `registry.remote.tokens` finds.
+        trust: whose signatures are asked for, besides what ``trust.json`` in a folder says.
 
     Raises:
         UnsupportedRegistry: `location` is an address of another kind, or huggingface_hub is not installed.
@@ -46,12 +58,12 @@ def open_registry(
     check_import_name()
     text = str(location)
     if text == HUB or text.startswith(ADDRESSES):
-        return _open_hub(text, cache or _home() / "cache", cache_bytes, token)
+        return _open_hub(text, token, cache or _home() / "cache", cache_bytes, trust)
     if "://" in text:
         raise UnsupportedRegistry(
             f"a registry at {text} is not supported", "Name a folder, or an address that starts with https://."
         )
-    return LocalRegistry(Path(location), cache_bytes)
+    return LocalRegistry(Path(location), cache_bytes, trust)
 
 
 def is_hub(location: str | Path) -> bool:
@@ -59,7 +71,7 @@ def is_hub(location: str | Path) -> bool:
     return str(location) == HUB or "://" in str(location)
 
 
-def _open_hub(location: str, cache: Path, cache_bytes: int, token: str | None) -> Registry:
+def _open_hub(location: str, token: str | None, cache: Path, cache_bytes: int, trust: TrustStore | None) -> Registry:
     try:
         from registry.remote import Endpoint, RemoteRegistry  # only who talks to a Hub needs huggingface_hub
     except ModuleNotFoundError as error:
@@ -68,7 +80,7 @@ def _open_hub(location: str, cache: Path, cache_bytes: int, token: str | None) -
         raise UnsupportedRegistry(
             f"the registry at {location} needs huggingface_hub, which is not installed", "pip install huggingface_hub"
         ) from error
-    return RemoteRegistry(Endpoint(None if location == HUB else location, token), cache, cache_bytes)
+    return RemoteRegistry(Endpoint(None if location == HUB else location, token), cache, cache_bytes, trust)
 
 
 def _home() -> Path:

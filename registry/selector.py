@@ -109,6 +109,17 @@ def check_repository(text: str) -> str:
     return text
 
 
+def check_namespace(text: str) -> str:
+    """Return `text` if it can be the owner in ``owner/name``.
+
+    Raises:
+        InvalidReference: it cannot.
+    """
+    if not re.fullmatch(_ID_PART, text) or _forbidden(text):
+        raise InvalidReference(f"{_shown(text)} is not a namespace", "Write the owner alone: acme for acme/intent.")
+    return text
+
+
 def check_version(text: str) -> str:
     """Return `text` if it is a version that can be published: strict SemVer without build metadata.
 

@@ -21,7 +21,8 @@ DATA_VARIABLE = "ADAPTERHUB_DATA"
 NO_DATA = f"{DATA_VARIABLE} is unset: it names the folder of the real data sets that this test reads"
 
 # Here and not in a hook: a folder's conftest that is named on the command line is imported before hooks run.
-for _variable in ("ADAPTERHUB_HOME", "ADAPTERHUB_REGISTRY", "HF_HOME", "HF_TOKEN", "HF_ENDPOINT", "XDG_CACHE_HOME"):
+_VARIABLES = ("ADAPTERHUB_HOME", "ADAPTERHUB_REGISTRY", "ADAPTERHUB_KEY_PASSPHRASE")
+for _variable in (*_VARIABLES, "HF_HOME", "HF_TOKEN", "HF_ENDPOINT", "XDG_CACHE_HOME"):
     os.environ.pop(_variable, None)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["COLUMNS"] = "200"  # so that no table or usage line is cut

@@ -61,6 +61,7 @@ def serve_command(data: Path | None, database: str, blobs: str, host: str, port:
     import uvicorn
 
     from registry.server.app import create_app
+    from registry.server.wire.protocol import GuardedHttp
 
     output = Output(as_json=False)
     where = replace(place(data, database, blobs), private_webhooks=private_webhooks)
@@ -72,7 +73,7 @@ def serve_command(data: Path | None, database: str, blobs: str, host: str, port:
     if token:
         output.say(f"administrator {ADMIN}; the token is shown only now: {token}")
     output.say(f"serving {where.data} at http://{host}:{port}")
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(app, host=host, port=port, http=GuardedHttp, log_level="warning", access_log=False, server_header=False)
 
 
 @click.command("migrate")

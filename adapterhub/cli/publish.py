@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adapterhub import settings
+from adapterhub.cli.home import open_registry, registry_option
+from adapterhub.cli.key import passphrase_for
 from adapterhub.cli.output import Output, json_option
 from adapterhub.cli.serving import base_path_option, load_backbone
 from adapterhub.errors import BackboneError
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 @click.option("--labels", help="Labels in the order of the head's outputs, comma-separated.")
 @click.option("--problem-type", help="multi_label_classification, say, where the folder and its labels do not say it.")
 @click.option("--no-base-check", is_flag=True, help="Publish though the base is not here to check the adapter against.")
+@click.option(
+    "--sign", "key", type=click.Path(path_type=Path), metavar="KEY", help="Sign it with a key of `adapterhub key new`."
+)
 @base_path_option
+@registry_option
 @json_option
 def publish_command(
     folder: Path,
@@ -39,15 +44,17 @@ def publish_command(
     labels: str | None,
     problem_type: str | None,
     no_base_check: bool,
+    key: Path | None,
     base_path: Path | None,
+    location: str,
     as_json: bool,
 ) -> None:
     """Publish a folder as an immutable version.
 
     FOLDER is a run, or any PEFT adapter; one made elsewhere needs what it does not say itself: --base, --task,
-    --licence and --labels.
+    --licence and --labels. A manifest.sig in it is kept, and has to be over what is published.
     """
-    from registry import Facts, open_registry
+    from registry import Facts
 
     repository, _, number = version.partition("@")
     if not number:
@@ -57,10 +64,16 @@ def publish_command(
     if named and not all(named):
         raise click.UsageError("--labels holds an empty label", click.get_current_context())
     facts = Facts(base=base, task=task, licence=licence, labels=named, problem_type=problem_type)
-    if not no_base_check:
-        facts = checked(folder, facts, base_path)
-    published = open_registry(settings.registry_location()).publish(folder, repository, number, facts=facts)
-    output.result(published, f"published {published} as {published.digest}")
+    key = key.expanduser() if key else None
+    passphrase = passphrase_for(key) if key else None  # asked for before the base is loaded
+    with tempfile.TemporaryDirectory() as scratch:
+        source = unsigned_copy(folder, Path(scratch, "unsigned"), facts) if key else folder
+        if not no_base_check:
+            facts = checked(source, facts, base_path)
+        if key:
+            source = signed_copy(source, Path(scratch, "signed"), facts, key, passphrase)
+        published = open_registry(location).publish(source, repository, number, facts=facts)
+    output.result(published, f"published {published} as {published.digest}{', signed' if key else ''}")
 
 
 def checked(folder: Path, facts: Facts, base_path: Path | None) -> Facts:
@@ -73,11 +86,12 @@ def checked(folder: Path, facts: Facts, base_path: Path | None) -> Facts:
         BackboneError: the base is not here to check against.
         AdapterError: the adapter does not fit the base.
     """
+    import registry as registries
     from adapterhub.runtime.adapters.adapter import AdapterLoader
-    from registry import Manifest, open_registry
+    from registry import Manifest
 
     with tempfile.TemporaryDirectory() as scratch:
-        registry = open_registry(scratch)
+        registry = registries.open_registry(scratch)
         staged = registry.pull(registry.publish(folder, "local/folder", "0.0.0", facts=facts))
         base = Manifest.read(staged).base
         try:
@@ -92,6 +106,30 @@ def checked(folder: Path, facts: Facts, base_path: Path | None) -> Facts:
             staged = registry.pull(registry.publish(folder, "local/folder", "0.0.1", facts=facts))
         AdapterLoader(backbone).load(staged)
     return facts
+
+
+def unsigned_copy(folder: Path, target: Path, facts: Facts) -> Path:
+    """Put what can be published of `folder` into `target`, but no signature: it may be over what was there before.
+
+    Raises:
+        RegistryError: the folder is no adapter's.
+    """
+    from registry.gather import gather
+
+    gather(folder, target, facts, signed=False)
+    return target
+
+
+def signed_copy(folder: Path, target: Path, facts: Facts, key: Path, passphrase: str | None) -> Path:
+    """Put what would be published of `folder` into `target`, signed.
+
+    Raises:
+        RegistryError: the folder is not admitted, or the key cannot sign.
+    """
+    from registry.signing import seal
+
+    seal(folder, target, facts, private_key=key, passphrase=passphrase)
+    return target
 
 
 def _with_identity(facts: Facts, base: BaseIdentity) -> Facts:

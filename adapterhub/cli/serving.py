@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adapterhub import settings
+from adapterhub.cli.home import open_registry
 
 if TYPE_CHECKING:
     from adapterhub import Backbone, Engine
@@ -44,23 +44,27 @@ class Served:
 
 
 @contextmanager
-def served(target: str, base_path: Path | None) -> Iterator[Served]:
+def served(target: str, base_path: Path | None, location: str) -> Iterator[Served]:
     """The adapter that `target` (a reference or a folder) names, on its own base; released on exit.
+
+    Args:
+        location: the registry that the reference is of.
 
     Raises:
         RegistryError: the reference does not resolve, or the folder is not admitted.
         BackboneError, AdapterError: the base is not here, or the adapter does not fit it.
     """
+    import registry as registries
     from adapterhub import Engine
-    from registry import Manifest, open_registry
+    from registry import Manifest
 
     with tempfile.TemporaryDirectory() as scratch:
         registry: Registry
         if Path(target).is_dir():
-            registry = open_registry(scratch)
+            registry = registries.open_registry(scratch)
             version = registry.publish(Path(target), "local/folder", "0.0.0")
         else:
-            registry = open_registry(settings.registry_location())
+            registry = open_registry(location)
             version = registry.resolve(target)
         manifest = Manifest.read(registry.pull(version))
         with Engine(load_backbone(manifest.base, base_path), registry) as engine:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adapterhub import settings
+from adapterhub.cli.home import open_registry
 from adapterhub.cli.output import Output, json_option, table
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ def train_command(recipe: Path, folder: Path | None, resume: bool, as_json: bool
     from adapterhub.recipe import Recipe
     from adapterhub.train import train
     from adapterhub.train.progress import ConsoleProgress
-    from registry import open_registry
 
     plan = Recipe.read(recipe)
     registry = open_registry(settings.registry_location()) if plan.init_from else None

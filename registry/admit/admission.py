@@ -32,8 +32,8 @@ from registry.folder import (
     read_header,
     size_cap,
 )
-from registry.manifest import Facts, Manifest, derive
-from registry.manifest.completion import list_files
+from registry.manifest import Facts, FileEntry, Manifest, derive
+from registry.manifest.completion import list_files, sha256_of
 from registry.manifest.derivation import LABELLED, METHODS, head_kind, label_rows
 
 REPUBLISH = (
@@ -47,6 +47,14 @@ class Admission:
 
     manifest: Manifest
     derived: bool
+
+    def tree(self, files: Mapping[str, Path]) -> list[FileEntry]:
+        """The files that were admitted, in the order of their paths."""
+        listed = {entry.path: entry for entry in self.manifest.files}
+        return [
+            listed.get(place) or FileEntry(path=place, size=path.stat().st_size, sha256=sha256_of(path))
+            for place, path in sorted(files.items())
+        ]
 
 
 def admit(files: Mapping[str, Path], facts: Facts | None = None) -> Admission:

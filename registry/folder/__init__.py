@@ -7,14 +7,27 @@ from __future__ import annotations
 
 from registry.folder.card import Card, read_card
 from registry.folder.config import AdapterConfig, read_config
-from registry.folder.files import CARD, CONFIG, MANIFEST, UNLISTED, WEIGHTS, check_path, size_cap, survey
+from registry.folder.files import (
+    CARD,
+    CONFIG,
+    MANIFEST,
+    SIGNATURE,
+    UNLISTED,
+    UNSIGNED,
+    WEIGHTS,
+    check_path,
+    size_cap,
+    survey,
+)
 from registry.folder.header import Tensor, read_header
 
 __all__ = [
     "CARD",
     "CONFIG",
     "MANIFEST",
+    "SIGNATURE",
     "UNLISTED",
+    "UNSIGNED",
     "WEIGHTS",
     "AdapterConfig",
     "Card",

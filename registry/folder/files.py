@@ -15,7 +15,11 @@ WEIGHTS = "adapter_model.safetensors"
 PICKLED_WEIGHTS = "adapter_model.bin"
 CARD = "README.md"
 MANIFEST = "manifest.json"
-UNLISTED = frozenset({MANIFEST, "manifest.sig", ".gitattributes"})
+SIGNATURE = "manifest.sig"
+UNSIGNED = frozenset({SIGNATURE, ".gitattributes"})
+"""Files of a version that its signature does not cover: itself, and what says how a Hub keeps the others."""
+
+UNLISTED = UNSIGNED | {MANIFEST}
 """Files of a version that its manifest does not list."""
 
 MIB = 1 << 20
@@ -26,7 +30,7 @@ _CAPS: Mapping[str, int] = {
     CARD: 4 * MIB,
     "LICENSE": MIB,
     MANIFEST: 4 * MIB,
-    "manifest.sig": MIB,
+    SIGNATURE: MIB,
     ".gitattributes": MIB,
     "tokenizer.json": 64 * MIB,
     "tokenizer_config.json": 4 * MIB,

@@ -14,6 +14,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from registry.errors import AdmissionRefused, RefExists, RevisionNotFound, VersionConflict
+from registry.folder import SIGNATURE
 from registry.index import commits, events, refs, rows, trees
 from registry.index.database import Database
 from registry.index.events import Event
@@ -112,12 +113,12 @@ class Versions:
         The same content under the same number again is the version that is there already.
 
         Raises:
-            VersionConflict: other content has this number.
+            VersionConflict: other content has this number, or the same unsigned, which cannot be signed any more.
             AdmissionRefused: this content was revoked in this repository, under whatever number.
         """
         with self._database.write() as session:
             row = rows.repository_for_publish(session, repository)
-            known = self._known(session, row, number, content.manifest.digest)
+            known = self._known(session, row, number, content)
             if known:
                 return known
             for entry in content.tree:
@@ -141,7 +142,7 @@ class Versions:
         """
         with self._database.write() as session:
             row = rows.repository(session, repository)
-            if self._known(session, row, number, content.manifest.digest):
+            if self._known(session, row, number, content):
                 raise RefExists(
                     f"Reference refs/tags/{number} already exists: a version of this very content",
                     "Nothing is left to do.",
@@ -155,9 +156,9 @@ class Versions:
             commits.hold(session, {entry.sha256 for entry in content.tree})
             return self._give(session, row, number, commit, content, author)
 
-    def _known(self, session: Session, row: RepositoryRow, number: str, digest: str) -> Version | None:
+    def _known(self, session: Session, row: RepositoryRow, number: str, content: Content) -> Version | None:
         """The version that has this number and this content already."""
-        found = None
+        digest, found = content.manifest.digest, None
         for known in session.scalars(select(VersionRow).where(VersionRow.repository_id == row.id)):
             if known.digest == digest and known.status == "revoked":
                 raise AdmissionRefused(
@@ -170,6 +171,12 @@ class Versions:
                     "A version never changes: publish under the next number.",
                 )
             if known.number == number:
+                signed = any(entry.path == SIGNATURE for entry in content.tree)
+                if signed and not trees.entry(session, known.commit, SIGNATURE):
+                    raise VersionConflict(
+                        f"{row.name}@{number} exists with this content, unsigned",
+                        "A version never changes: publish it signed under the next number.",
+                    )
                 found = rows.as_version(row.name, known)
         return found
 

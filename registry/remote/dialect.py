@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal, Protocol
 
 from registry.manifest import Manifest
@@ -30,8 +31,8 @@ class Dialect(Protocol):
     def facts(self, reference: Reference) -> VersionFacts:
         """What is known of a version; one that is named exactly is shown even if it is revoked."""
 
-    def manifest(self, version: Version) -> Manifest:
-        """The manifest of a version."""
+    def manifest(self, version: Version) -> tuple[Manifest, datetime]:
+        """The manifest of a version, and when it was published."""
 
     def alias(self, repository: str, name: str, version: str, expect: str | None) -> AliasChange:
         """See `Registry.alias`."""

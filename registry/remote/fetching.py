@@ -9,8 +9,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from registry.errors import AdmissionRefused, CorruptBlob, EntryNotFound
-from registry.folder import MANIFEST, UNLISTED, check_path, size_cap
+from registry.admit import check_listing
+from registry.errors import CorruptBlob, EntryNotFound
+from registry.folder import MANIFEST, UNLISTED, size_cap
 from registry.manifest import FileEntry, Manifest
 from registry.manifest.completion import sha256_of
 from registry.protocol import Version
@@ -81,13 +82,11 @@ class Fetcher:
         """Fetch every file of a commit.
 
         Raises:
-            AdmissionRefused: no version may hold one of them; nothing is fetched.
+            AdmissionRefused: no version may hold one of them, or one is missing; nothing is fetched.
             RegistryError: one cannot be fetched.
         """
         sizes = self.sizes(repository, commit)
-        for path, size in sizes.items():
-            if size > (size_cap(check_path(path)) or 0):
-                raise AdmissionRefused(f"{path} has {size:,} bytes, more than are allowed", "It is no adapter's file.")
+        check_listing(sizes)
         files = {path: folder / path for path in sizes}
         for path, file in files.items():
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,19 +25,26 @@ from registry.selector import Kind, Reference
 from registry.store import Scratch
 
 
+class Kept(msgspec.Struct):
+    """What a version that was pulled has besides what its manifest says: files that it does not list, and its age."""
+
+    unlisted: list[FileEntry]
+    published: datetime
+
+
 class Record(msgspec.Struct):
     """What is known of a repository.
 
     Attributes:
         versions: by number.
         references: selector → the number that it meant last, or why it was refused then.
-        unlisted: number → the files of that version that its manifest does not list; of those that were pulled.
+        kept: by number; of those that were pulled.
         plain: commits with a version's tag that were looked at, and hold no version.
     """
 
     versions: dict[str, Version] = {}
     references: dict[str, str | tuple[str, str]] = {}
-    unlisted: dict[str, list[FileEntry]] = {}
+    kept: dict[str, Kept] = {}
     plain: set[str] = set()
 
 
@@ -135,11 +143,11 @@ class Memory:
         """Note that a commit holds no version."""
         self._change(repository, lambda record: record.plain.add(commit))
 
-    def note_unlisted(self, version: Version, entries: list[FileEntry]) -> None:
-        """Note which files a version has that its manifest does not list."""
+    def note_kept(self, version: Version, kept: Kept) -> None:
+        """Note what a version has besides its manifest."""
 
         def note(record: Record) -> None:
-            record.unlisted[version.version] = entries
+            record.kept[version.version] = kept
 
         self._change(version.repository, note)
 

@@ -126,7 +126,7 @@ class OwnHub:
         aliases = [name for name, target in self._aliases(reference.repository).items() if target == number]
         return VersionFacts(version, manifest, full.derived, full.published, sorted(aliases))
 
-    def manifest(self, version: Version) -> Manifest:
+    def manifest(self, version: Version) -> tuple[Manifest, datetime]:
         """See `Dialect`.
 
         Raises:
@@ -135,7 +135,7 @@ class OwnHub:
         full = self._full(version.repository, version.digest)
         if full.digest != version.digest:
             raise CorruptBlob(f"{self._endpoint.address} has another manifest than {version.digest}", LYING)
-        return self._manifest(full)
+        return self._manifest(full), full.published
 
     def alias(self, repository: str, name: str, version: str, expect: str | None) -> AliasChange:
         """See `Dialect`."""

@@ -23,14 +23,15 @@ from registry.errors import (
     StaleParent,
     VersionConflict,
 )
-from registry.folder import CARD, MANIFEST
+from registry.folder import CARD, MANIFEST, SIGNATURE
 from registry.gather import gather
 from registry.manifest import Facts, Manifest
 from registry.protocol import Version
 from registry.remote.dialect import Dialect
 from registry.remote.endpoint import Endpoint
 from registry.remote.failures import translated
-from registry.remote.fetching import GIT, LYING
+from registry.remote.fetching import GIT, LYING, Fetcher
+from registry.signing.trust import Trust
 from registry.store import Scratch
 
 TRIES = 5  # of a commit, where others commit to the same repository at the same time
@@ -39,36 +40,45 @@ TRIES = 5  # of a commit, where others commit to the same repository at the same
 class Publisher:
     """Publishes to one Hub."""
 
-    def __init__(self, endpoint: Endpoint, dialect: Callable[[], Dialect], scratch: Scratch) -> None:
+    def __init__(
+        self, endpoint: Endpoint, fetcher: Fetcher, dialect: Callable[[], Dialect], scratch: Scratch, trust: Trust
+    ) -> None:
         """Ask nothing yet: `dialect` is called when the content was judged."""
         self._endpoint = endpoint
+        self._fetcher = fetcher
         self._dialect = dialect
         self._scratch = scratch
+        self._trust = trust
 
     def publish(self, folder: Path, repository: str, number: str, facts: Facts) -> Version:
         """See `Registry.publish`.
 
         Raises:
             AdmissionRefused, ManifestError: the content cannot become a version; by this side, or in the Hub's words.
-            VersionConflict: other content has this number.
+            SignatureError: nor can it, for want of a good signature.
+            VersionConflict: other content has this number, or the same, but unsigned.
             RegistryError: what else the Hub refused.
         """
         with self._scratch.folder() as copy:
             files = gather(folder, copy, facts)
-            manifest = admit(files, facts).manifest
+            admission = admit(files, facts)
+            manifest = admission.manifest
             files[MANIFEST] = copy / MANIFEST
             files[MANIFEST].write_bytes(manifest.canonical())
-            known = self._known(repository, number, manifest)
+            known = self._known(repository, number, manifest, signed=SIGNATURE in files)
             if known is not None:
                 return known
+            digests = {entry.path: entry.sha256 for entry in admission.tree(files)}
+            digests[MANIFEST] = manifest.digest.removeprefix("sha256:")
+            self._trust.check(files[SIGNATURE].read_bytes() if SIGNATURE in files else None, digests)
             commit = self._commit(repository, number, files)
             return self._tag(repository, number, commit, manifest)
 
-    def _known(self, repository: str, number: str, manifest: Manifest) -> Version | None:
+    def _known(self, repository: str, number: str, manifest: Manifest, signed: bool = False) -> Version | None:
         """The version that has this number and this content already; None if there is none of the number.
 
         Raises:
-            VersionConflict: it has other content.
+            VersionConflict: it has other content, or no signature where this has one.
             AdmissionRefused: it was revoked.
         """
         try:
@@ -84,6 +94,11 @@ class Publisher:
             )
         if found.status == "revoked":
             raise AdmissionRefused(f"this content was revoked as {found}: {found.reason}", "Publish other content.")
+        if signed and SIGNATURE not in self._fetcher.sizes(repository, found.commit):
+            raise VersionConflict(
+                f"{found} exists with this content, unsigned",
+                "A version never changes: publish it signed under the next number.",
+            )
         return found
 
     def _commit(self, repository: str, number: str, files: Mapping[str, Path]) -> str:

@@ -26,17 +26,19 @@ from registry.errors import (
     VersionNotFound,
     YankedWarning,
 )
-from registry.manifest import Facts, FileEntry, Manifest
+from registry.folder import MANIFEST, SIGNATURE
+from registry.manifest import Facts, Manifest
 from registry.protocol import AliasChange, Changes, RepositorySummary, Version, VersionFacts
 from registry.remote.dialect import Dialect, Withdrawal
 from registry.remote.endpoint import Endpoint
-from registry.remote.fetching import Fetcher
-from registry.remote.memory import Memory
+from registry.remote.fetching import LYING, Fetcher
+from registry.remote.memory import Kept, Memory
 from registry.remote.own import OwnHub
 from registry.remote.publishing import Publisher
 from registry.remote.stock import StockHub
 from registry.resolve import usable
 from registry.selector import Kind, Reference, check_alias, check_repository, check_version, parse_reference
+from registry.signing import TrustStore
 from registry.store import CACHE_BYTES, Scratch, Snapshots
 
 T = TypeVar("T")
@@ -45,12 +47,15 @@ T = TypeVar("T")
 class RemoteRegistry:
     """The registry on one Hub. Safe to use from threads; open one in each process."""
 
-    def __init__(self, endpoint: Endpoint, cache: Path, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, endpoint: Endpoint, cache: Path, cache_bytes: int = CACHE_BYTES, trust: TrustStore | None = None
+    ) -> None:
         """Open it; the Hub is not asked for anything yet.
 
         Args:
             cache: the folder of what was pulled; made where it is missing.
             cache_bytes: how much the snapshots may take together, those in use apart.
+            trust: whose signatures are asked for.
         """
         self.endpoint = endpoint
         root = cache.expanduser().absolute()
@@ -58,6 +63,7 @@ class RemoteRegistry:
         self._snapshots = Snapshots(root / "snapshots", self._scratch, None, cache_bytes)
         self._memory = Memory(root, endpoint.address, self._scratch)
         self._fetcher = Fetcher(endpoint, self._scratch)
+        self._trust = trust or TrustStore()
         self._warned: set[str] = set()
 
     def __repr__(self) -> str:
@@ -78,7 +84,9 @@ class RemoteRegistry:
         check_repository(repository)
         check_version(version)
         self._scratch.clean()
-        publisher = Publisher(self.endpoint, lambda: self._dialect, self._scratch)
+        publisher = Publisher(
+            self.endpoint, self._fetcher, lambda: self._dialect, self._scratch, self._trust.of(repository)
+        )
         made = publisher.publish(Path(folder).expanduser(), repository, version, facts or Facts())
         return self._memory.learn([made])[0]
 
@@ -104,6 +112,7 @@ class RemoteRegistry:
         Raises:
             CorruptBlob: the Hub has other bytes, files or another manifest than the version's, and nothing is left of
                 them here; or the snapshot was damaged, and the next call makes it anew.
+            SignatureError: it is not signed as those require who are trusted here.
             RegistryError: as for `resolve`.
         """
         version = self.resolve(reference) if isinstance(reference, str) else reference
@@ -111,10 +120,15 @@ class RemoteRegistry:
         self._memory.check_not_revoked(version)
         if not isinstance(reference, str):
             self._asked(lambda: self._check_now(version), lambda: None)
-        manifest, unlisted = self._content(version)
-        return self._snapshots.get(
-            manifest, [*manifest.files, *unlisted], lambda entry, target: self._fetcher.fetch(version, entry, target)
+        manifest, kept = self._content(version)
+        entries = [*manifest.files, *kept.unlisted]
+        folder = self._snapshots.get(
+            manifest, entries, lambda entry, target: self._fetcher.fetch(version, entry, target)
         )
+        digests = {entry.path: entry.sha256 for entry in entries} | {MANIFEST: manifest.digest.removeprefix("sha256:")}
+        signature = (folder / SIGNATURE).read_bytes() if SIGNATURE in digests else None
+        self._trust.of(version.repository).check(signature, digests, kept.published)
+        return folder
 
     def list(self, *, base: str | None = None, task: str | None = None) -> Sequence[RepositorySummary]:
         """Repositories in the order of their ids, of one base or task if named.
@@ -228,23 +242,19 @@ class RemoteRegistry:
         for one in same:
             usable(one)
 
-    def _content(self, version: Version) -> tuple[Manifest, Sequence[FileEntry]]:
+    def _content(self, version: Version) -> tuple[Manifest, Kept]:
         """What a version holds: as it was when it was pulled, or else as the Hub says, proven by the digest."""
-        unlisted = self._memory.record(version.repository).unlisted.get(version.version)
+        kept = self._memory.record(version.repository).kept.get(version.version)
         manifest = self._memory.manifest(version.digest)
-        if manifest is not None and unlisted is not None:
-            return manifest, unlisted
-        if manifest is None:
-            manifest = self._dialect.manifest(version)
-            if manifest.digest != version.digest:
-                raise CorruptBlob(
-                    f"the manifest of {version} at {self.endpoint.address} is another one than its digest says",
-                    "Do not use this Hub for it; tell whoever runs it.",
-                )
-            self._memory.keep(manifest)
-        unlisted = self._fetcher.unlisted(version, manifest)
-        self._memory.note_unlisted(version, unlisted)
-        return manifest, unlisted
+        if manifest is not None and kept is not None:
+            return manifest, kept
+        manifest, published = self._dialect.manifest(version)
+        if manifest.digest != version.digest:
+            raise CorruptBlob(f"the manifest of {version} at {self.endpoint.address} has another digest", LYING)
+        kept = Kept(self._fetcher.unlisted(version, manifest), published)
+        self._memory.keep(manifest)
+        self._memory.note_kept(version, kept)
+        return manifest, kept
 
     def _withdraw(self, reference: str, how: Withdrawal, reason: str) -> Version:
         parsed = parse_reference(reference)

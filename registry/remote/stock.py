@@ -87,17 +87,18 @@ class StockHub:
     def facts(self, reference: Reference) -> VersionFacts:
         """See `Dialect`."""
         version = self.resolve(reference)
-        with translated(self._endpoint.address):
-            info = self._endpoint.api.model_info(version.repository, revision=version.commit)
         derived = MANIFEST not in self._fetcher.sizes(version.repository, version.commit)
         targets = self._tags(version.repository).aliases().items()
         aliases = sorted(name for name, number in targets if number == version.version)
-        published = info.last_modified or datetime.fromtimestamp(0, UTC)
-        return VersionFacts(version, self.manifest(version), derived, published, aliases)
+        manifest, published = self.manifest(version)
+        return VersionFacts(version, manifest, derived, published, aliases)
 
-    def manifest(self, version: Version) -> Manifest:
-        """See `Dialect`."""
-        return self._memory.manifest(version.digest) or self._read(version)
+    def manifest(self, version: Version) -> tuple[Manifest, datetime]:
+        """See `Dialect`; a commit's age is all that such a Hub tells."""
+        with translated(self._endpoint.address):
+            committed = self._endpoint.api.model_info(version.repository, revision=version.commit).last_modified
+        manifest = self._memory.manifest(version.digest) or self._read(version)
+        return manifest, committed or datetime.fromtimestamp(0, UTC)
 
     def alias(self, repository: str, name: str, version: str, expect: str | None) -> AliasChange:
         """See `Dialect`; not atomic.

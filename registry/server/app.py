@@ -7,7 +7,18 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server.adapters import ABOUT, about, aliases, audit, changes, references, versions, webhooks, withdrawals
+from registry.server.adapters import (
+    ABOUT,
+    about,
+    aliases,
+    audit,
+    changes,
+    keys,
+    references,
+    versions,
+    webhooks,
+    withdrawals,
+)
 from registry.server.hub import commit, commits, info, lfs, preupload, refs, repositories, resolve, tree, whoami, xet
 from registry.server.sender import Sender
 from registry.server.services import Services
@@ -16,7 +27,7 @@ from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
 from registry.server.wire.quoting import RawPath
 
-ADAPTERS = (about, references, versions, aliases, withdrawals, changes, webhooks, audit)
+ADAPTERS = (about, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
 HUB = (
     whoami,
     repositories,

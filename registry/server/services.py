@@ -8,6 +8,7 @@ from registry.index import Aliases, Database, Log, Versions, meta
 from registry.index.accounts import Accounts
 from registry.index.following import Following
 from registry.index.history import History
+from registry.index.keys import Keys
 from registry.index.refs import Refs
 from registry.index.releases import Releases
 from registry.index.repositories import Repositories
@@ -39,6 +40,7 @@ class Services:
     following: Following
     log: Log
     webhooks: Webhooks
+    keys: Keys
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
@@ -69,6 +71,7 @@ class Services:
             following=Following(database),
             log=Log(database),
             webhooks=Webhooks(database),
+            keys=Keys(database),
         )
 
     def cas_instance(self) -> str:

@@ -1,5 +1,8 @@
 """Verified folders of whole versions, ``snapshots/<digest>/``, built aside and renamed into place.
 
+Two versions of one digest may differ in files that no manifest lists, such as their signatures: they have folders of
+their own, ``snapshots/<digest>-<what differs>/``.
+
 A snapshot shares no bytes with the store, so that either can restore the other. Its files are hashed at each use: a
 disk that lies is found out before anything is loaded. One process builds a snapshot, however many want it. Together
 they have a budget of bytes; the least recently used give way, but none that was used in the last `IN_USE` seconds,
@@ -19,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from registry.errors import CorruptBlob
-from registry.folder import MANIFEST
+from registry.folder import MANIFEST, UNLISTED
 from registry.manifest import FileEntry, Manifest
 from registry.store.blobs import BlobStore, is_intact
 from registry.store.scratch import Scratch
@@ -49,9 +52,15 @@ class Snapshots:
         self._used: int | None = None  # bytes, as far as this process knows; None before it measured
         self._measuring = threading.Lock()
 
-    def path(self, digest: str) -> Path:
-        """Where the snapshot is, or would be."""
-        return self._root / digest.removeprefix("sha256:")
+    def path(self, digest: str, entries: Iterable[FileEntry] = ()) -> Path:
+        """Where the snapshot of these files is, or would be."""
+        unlisted = sorted(f"{entry.path} {entry.sha256}" for entry in entries if entry.path in UNLISTED)
+        apart = "-" + hashlib.sha256("\n".join(unlisted).encode()).hexdigest()[:16] if unlisted else ""
+        return self._root / (digest.removeprefix("sha256:") + apart)
+
+    def of(self, digest: str) -> list[Path]:
+        """All snapshots of that digest."""
+        return sorted(self._root.glob(self.path(digest).name + "*"))
 
     def get(self, manifest: Manifest, entries: Iterable[FileEntry], fetch: Fetch) -> Path:
         """The verified snapshot of a version, made by `fetch` where there is none.
@@ -63,7 +72,8 @@ class Snapshots:
             CorruptBlob: a file of it was damaged, or cannot be fetched. A damaged snapshot is gone afterwards, so that
                 the next call makes it anew.
         """
-        target, files = self.path(manifest.digest), [*entries, _own_entry(manifest)]
+        files = [*entries, _own_entry(manifest)]
+        target = self.path(manifest.digest, files[:-1])
         if not target.is_dir():
             with self._building(target):
                 if not target.is_dir():

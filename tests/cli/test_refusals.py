@@ -49,6 +49,8 @@ def test_a_refusal_in_json_is_one_document_on_stdout(adapterhub: Run) -> None:
         ("alias", "acme/a", "production", "1.0.0"),
         ("alias", "acme/a", "production"),
         ("yank", "acme/a@1.0.0"),
+        ("key", "new"),
+        ("key", "turn", "acme"),
     ],
 )
 def test_wrong_usage_is_2_and_points_to_help(adapterhub: Run, arguments: tuple[str, ...]) -> None:

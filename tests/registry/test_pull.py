@@ -163,3 +163,25 @@ def test_a_version_revoked_since_it_was_resolved_is_not_pulled(registry: LocalRe
     registry.revoke("acme/intent@1.0.0", "leaks names")
     with pytest.raises(RevokedVersion, match="leaks names"):
         registry.pull(version)
+
+
+def test_versions_of_one_digest_keep_what_no_manifest_lists(registry: LocalRegistry, version: Version) -> None:
+    """Else each pull of the one would find the other's folder damaged."""
+    attributes = registry.root.parent / "adapter" / ".gitattributes"
+    numbers = ("1.0.1", "1.0.2")
+    for number in numbers:
+        attributes.write_text(number)
+        assert registry.publish(attributes.parent, "acme/intent", number, facts=FACTS).digest == version.digest
+    for _ in range(2):
+        for number in numbers:
+            assert (registry.pull(f"acme/intent@{number}") / ".gitattributes").read_text() == number
+        assert not (registry.pull(version) / ".gitattributes").exists()
+
+
+def test_a_damaged_blob_is_restored_from_a_snapshot_with_files_of_its_own(
+    registry: LocalRegistry, version: Version, tmp_path: Path
+) -> None:
+    (tmp_path / "adapter" / ".gitattributes").write_text("*.safetensors filter=lfs")
+    registry.pull(registry.publish(tmp_path / "adapter", "acme/intent", "1.0.1", facts=FACTS))
+    flip(blob(registry))
+    assert (registry.pull(version) / WEIGHTS).read_bytes() == (tmp_path / "adapter" / WEIGHTS).read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from fastapi import Request
@@ -11,6 +12,7 @@ from registry.errors import TooLarge
 from registry.server.wire.failures import failure
 
 JSON_BYTES = 4 << 20  # 256 files with 512 bytes of sample each are 200 kB
+MAX_SILENCE = 60.0  # seconds in which a client sends nothing of a body
 STREAMED = ("/commit/", "/_lfs/", "/_cas/")  # endpoints that read their bodies with `spool`, each with a cap of its own
 
 
@@ -56,12 +58,17 @@ async def spool(request: Request, target: Path, max_bytes: int) -> int:
     Raises:
         TooLarge: it is longer than `max_bytes`.
         ClientDisconnect: it ended before its end.
+        TimeoutError: nothing came for `MAX_SILENCE`.
     """
     total = 0
     with target.open("wb") as file:
-        async for chunk in request.stream():
+        stream = aiter(request.stream())
+        while True:
+            try:
+                chunk = await asyncio.wait_for(anext(stream), MAX_SILENCE)
+            except StopAsyncIteration:
+                return total
             total += len(chunk)
             if total > max_bytes:
                 raise TooLarge(f"the body is larger than {max_bytes:,} bytes", "Send less at once.")
             file.write(chunk)
-    return total

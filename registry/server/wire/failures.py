@@ -33,6 +33,10 @@ STATUSES: tuple[tuple[type[errors.RegistryError], int, str], ...] = (
     (errors.InvalidPath, 422, ""),
     (errors.AdmissionRefused, 422, ""),
     (errors.ManifestError, 422, ""),
+    (errors.SignatureError, 422, ""),
+    (errors.InvalidKey, 422, ""),
+    (errors.BadUpload, 400, ""),
+    (errors.MissingDependency, 503, ""),
     (errors.InvalidReference, 400, ""),
     (errors.MissingBytes, 400, ""),
     (errors.TooLarge, 413, ""),
@@ -97,6 +101,8 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _system(request: Request, error: Exception) -> Response:
+    if isinstance(error, TimeoutError):
+        return failure(408, "The request's body came too slowly", "slow")
     logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
     if isinstance(error, OSError) and error.errno in FULL:
         return failure(507, "The server's disk is full. Nothing was stored; tell its operator.", "full")

@@ -1,0 +1,23 @@
+"""What signing needs and an installation may lack, named where it is missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from registry.errors import MissingDependency
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """Around imports of packages that come with the extra ``signing``.
+
+    Raises:
+        MissingDependency: one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f"signatures need the package {error.name}, which is not installed", "pip install 'adapterhub[signing]'"
+        ) from error
