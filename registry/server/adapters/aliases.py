@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import Path
 
 from registry.selector import check_alias, check_version
-from registry.server.adapters.context import MODEL, Model, OwnModel, refusals
+from registry.server.adapters.context import Model, OwnModel, refusals
 from registry.server.adapters.context import router as new_router
 from registry.server.adapters.documents import AliasChangeDocument, AliasMove
 from registry.server.wire.context import Caller, Hub
+from registry.server.wire.quoting import MODEL
 
 router = new_router("aliases")
 Alias = Annotated[str, Path(description="The alias.", examples=["production"])]

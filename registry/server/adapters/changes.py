@@ -6,10 +6,11 @@ from typing import Annotated
 
 from fastapi import Query
 
-from registry.server.adapters.context import MODEL, Model, refusals
+from registry.server.adapters.context import Model, refusals
 from registry.server.adapters.context import router as new_router
 from registry.server.adapters.documents import ChangesDocument
 from registry.server.wire.context import Caller, Hub
+from registry.server.wire.quoting import MODEL
 
 router = new_router("following")
 Since = Annotated[

@@ -12,7 +12,6 @@ from registry.index.repositories import Repository
 from registry.server.principal import READ, WRITE
 from registry.server.wire.context import Caller, Hub
 
-MODEL = "/api/models/{namespace:segment}/{name:segment}"
 Namespace = Annotated[str, Path(description="The user or organisation that it belongs to.", examples=["acme"])]
 Name = Annotated[str, Path(description="The repository's name in it.", examples=["intent"])]
 REFUSALS = {

@@ -8,12 +8,13 @@ from fastapi import Path, Query
 
 from registry.errors import RepositoryNotFound
 from registry.index.repositories import Repository
-from registry.server.adapters.context import MODEL, Name, Namespace, model, refusals
+from registry.server.adapters.context import Name, Namespace, model, refusals
 from registry.server.adapters.context import router as new_router
 from registry.server.adapters.documents import FullVersion, VersionDocument
 from registry.server.principal import Principal
 from registry.server.services import Services
 from registry.server.wire.context import Caller, Hub, hidden
+from registry.server.wire.quoting import MODEL
 
 router = new_router("versions")
 Digest = Annotated[str | None, Query(description="Only versions of this digest.", pattern="^sha256:[0-9a-f]{64}$")]

@@ -8,12 +8,13 @@ from fastapi import Path
 
 from registry.index.repositories import Repository
 from registry.protocol import Status
-from registry.server.adapters.context import MODEL, Name, Namespace, OwnModel, refusals
+from registry.server.adapters.context import Name, Namespace, OwnModel, refusals
 from registry.server.adapters.context import router as new_router
 from registry.server.adapters.documents import Reason, VersionDocument
 from registry.server.adapters.versions import find
 from registry.server.services import Services
 from registry.server.wire.context import Caller, Hub
+from registry.server.wire.quoting import MODEL
 
 router = new_router("withdrawals")
 Number = Annotated[str, Path(description="Its number.", examples=["1.4.0"])]

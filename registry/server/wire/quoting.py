@@ -13,6 +13,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 REPOSITORY = "/api/{kind:kind}/{namespace:segment}/{name:segment}"
+MODEL = "/api/models/{namespace:segment}/{name:segment}"  # of what data sets have nothing of
 FILES = ("/{kind:datasets}/{namespace:segment}/{name:segment}", "/{namespace:segment}/{name:segment}")
 KINDS = {"models": "model", "datasets": "dataset"}
 
