@@ -18,6 +18,7 @@ from registry.remote.tokens import token_for
 
 API = 1  # the version of our own server's endpoints that this client speaks
 TIMEOUT = 10.0  # seconds; huggingface_hub sets none for its API
+WAIT = 0.2  # seconds before the one retry; what cannot be reached then is answered from what is known
 RETRIED = (500, 502, 503, 504)
 
 _known: dict[str, bool] = {}  # address -> whether it is one of ours; asked once per process
@@ -102,7 +103,7 @@ class Endpoint:
         headers = build_hf_headers(token=self.token if token is None else token, library_name="adapterhub")
         with translated(self.address):
             if method == "GET":
-                retries: dict[str, Any] = {"max_retries": 1, "retry_on_status_codes": RETRIED}
+                retries: dict[str, Any] = {"max_retries": 1, "base_wait_time": WAIT, "retry_on_status_codes": RETRIED}
                 response = http_backoff(method, url, headers=headers, timeout=TIMEOUT, **retries, **options)
             else:
                 response = get_session().request(method, url, headers=headers, timeout=TIMEOUT, **options)
