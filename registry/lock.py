@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 
 from registry.errors import InvalidReference, LockError, VersionNotFound
-from registry.opening import is_hub
+from registry.opening import HUB, is_hub
 from registry.protocol import Registry, Version
 from registry.selector import check_repository, check_version, parse_reference
 
@@ -126,5 +126,9 @@ class Lock:
 
 
 def address_of(location: str) -> str:
-    """How a lock names the registry at a location."""
-    return location.rstrip("/") if is_hub(location) else FOLDER
+    """How a lock names the registry at a location: ``hf`` by its address too, since HF_ENDPOINT may change."""
+    if not is_hub(location):
+        return FOLDER
+    from registry.remote import Endpoint  # only who talks to a Hub needs huggingface_hub
+
+    return Endpoint(None if location == HUB else location).address

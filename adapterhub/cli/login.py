@@ -17,13 +17,11 @@ def login_command(token: str | None, location: str, as_json: bool) -> None:
 
     A token is only ever sent to the Hub that it was stored for. HF_TOKEN, where it is set, comes first.
     """
-    from registry.opening import is_hub
-
-    if not is_hub(location):
-        raise click.UsageError("a folder needs no login: name the Hub, --registry URL", click.get_current_context())
-    from registry.remote.endpoint import Endpoint
+    from registry.lock import FOLDER, address_of
     from registry.remote.tokens import login
 
-    address = Endpoint(None if location == "hf" else location).address
+    address = address_of(location)
+    if address == FOLDER:
+        raise click.UsageError("a folder needs no login: name the Hub, --registry URL", click.get_current_context())
     name = login(address, token or click.prompt(f"Token of {address}", hide_input=True, err=True))
     Output(as_json).result({"registry": address, "name": name}, f"logged in at {address} as {name}")
