@@ -16,9 +16,10 @@ from registry.errors import (
     ManifestError,
     RefExists,
     RevisionNotFound,
+    SignatureError,
     VersionConflict,
 )
-from registry.folder import CONFIG
+from registry.folder import CONFIG, MANIFEST, SIGNATURE
 from registry.index import Content
 from registry.index.repositories import Repository
 from registry.index.rows import MODEL
@@ -26,6 +27,7 @@ from registry.index.trees import TreeEntry
 from registry.manifest import FileEntry
 from registry.protocol import Version
 from registry.selector import check_version, is_version
+from registry.server import files
 from registry.server.services import Services
 
 
@@ -41,14 +43,16 @@ def admit_commit(hub: Services, repository: Repository, number: str, commit: str
         InvalidReference: the number has build metadata.
         RefExists: there is a tag of that name, for this commit or as no version's.
         AdmissionRefused, ManifestError, VersionConflict: the commit cannot become that version.
+        SignatureError: nor can it, for want of a signature that its namespace takes.
         CorruptBlob: a file of it is damaged in the store.
     """
     check_version(number)
     _refuse_tagged(hub, repository, number, commit)
     try:
         content = _judge(hub, hub.history.tree(commit))
+        _check_signature(hub, repository, content)
         return hub.versions.admit(repository.name, number, commit, content, author)
-    except (AdmissionRefused, ManifestError, VersionConflict) as error:
+    except (AdmissionRefused, ManifestError, SignatureError, VersionConflict) as error:
         hub.log.add("publish-refused", repository.name, number, error.message, author)
         raise
 
@@ -70,6 +74,15 @@ def _judge(hub: Services, tree: Mapping[str, TreeEntry]) -> Content:
         admission = admit(files)
     entries = [FileEntry(path=entry.path, size=entry.size, sha256=entry.sha256) for entry in tree.values()]
     return Content(admission.manifest, admission.derived, entries)
+
+
+def _check_signature(hub: Services, repository: Repository, content: Content) -> None:
+    """Look at the manifest as it will be pulled: in its canonical form."""
+    digests = {entry.path: entry.sha256 for entry in content.tree}
+    digests[MANIFEST] = content.manifest.digest.removeprefix("sha256:")
+    signature = next((entry for entry in content.tree if entry.path == SIGNATURE), None)
+    data = files.load(hub, TreeEntry(SIGNATURE, signature.size, signature.sha256)) if signature else None
+    hub.keys.trust(repository.namespace).check(data, digests)
 
 
 def _fetch(hub: Services, entry: TreeEntry, target: Path) -> Path:
