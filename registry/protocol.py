@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from registry.finding import AdapterFound, AdapterQuery
 from registry.manifest import Facts, Manifest
 
 Status = Literal["active", "yanked", "revoked"]
@@ -122,6 +123,9 @@ class Registry(Protocol):
 
     def list(self, *, base: str | None = None, task: str | None = None) -> Sequence[RepositorySummary]:
         """Repositories in the order of their ids, of one base or task if named."""
+
+    def search(self, query: AdapterQuery, *, limit: int = 100) -> Sequence[AdapterFound]:
+        """The first `limit` adapters that a query asks for, in its order."""
 
     def versions(self, repository: str) -> Sequence[Version]:
         """All versions of a repository, the highest first, whatever their status."""

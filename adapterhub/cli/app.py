@@ -29,6 +29,7 @@ COMMANDS = {
     "publish": "publish",
     "alias": "alias",
     "list": "catalogue",
+    "search": "search",
     "show": "catalogue",
     "pull": "pull",
     "lock": "pull",

@@ -7,7 +7,7 @@ import click
 from adapterhub.cli.lazy import LazyGroup
 
 # Command -> module of adapterhub.cli that defines it.
-COMMANDS = {"serve": "hub_serve", "migrate": "hub_serve"}
+COMMANDS = {"serve": "hub_serve", "migrate": "hub_serve", "reindex": "hub_reindex"}
 
 
 @click.group("hub", cls=LazyGroup, modules=COMMANDS)

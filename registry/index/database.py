@@ -72,7 +72,10 @@ class Database:
             raise RegistryUnavailable(
                 f"{parsed.get_backend_name()} is not supported as a database", "Use SQLite, or PostgreSQL."
             )
-        limits = f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c lock_timeout={int(BUSY_SECONDS * 1000)}"
+        # Compiling a statement takes longer than any of these runs.
+        limits = (
+            f"-c jit=off -c statement_timeout={STATEMENT_SECONDS * 1000} -c lock_timeout={int(BUSY_SECONDS * 1000)}"
+        )
         arguments = {"connect_timeout": CONNECT_SECONDS, "options": limits}
         return cls(create_engine(parsed, pool_pre_ping=True, connect_args=arguments, **POOL))
 

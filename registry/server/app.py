@@ -19,6 +19,7 @@ from registry.server.adapters import (
     webhooks,
     withdrawals,
 )
+from registry.server.adapters import search as adapter_search
 from registry.server.hub import (
     cards,
     commit,
@@ -26,12 +27,14 @@ from registry.server.hub import (
     discussions,
     home,
     info,
+    known_tags,
     lfs,
     likes,
     preupload,
     refs,
     repositories,
     resolve,
+    search,
     storage,
     tree,
     whoami,
@@ -44,10 +47,12 @@ from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
 from registry.server.wire.quoting import RawPath
 
-ADAPTERS = (about, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
+ADAPTERS = (about, adapter_search, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
 HUB = (
     whoami,
     repositories,
+    search,
+    known_tags,
     info,
     tree,
     refs,
@@ -62,7 +67,7 @@ HUB = (
     cards,
     resolve,
     home,
-)  # resolve and home last: their paths begin with anything
+)  # resolve and home last, also behind ADAPTERS: their paths begin with anything
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -83,10 +88,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="adapterhub", description=ABOUT, lifespan=lifespan)
     app.state.services = services
-    for part in HUB:
-        app.include_router(part.router, include_in_schema=False)
     for documented in ADAPTERS:
         app.include_router(documented.router)
+    for part in HUB:
+        app.include_router(part.router, include_in_schema=False)
     failures.install(app)
     app.add_middleware(CappedBodies)
     app.add_middleware(RawPath)

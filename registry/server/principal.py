@@ -48,6 +48,12 @@ class Principal:
         """Whether a repository exists for them."""
         return not repository.private or self.may(READ, repository.namespace)
 
+    def readable(self) -> frozenset[str] | None:
+        """The namespaces whose private repositories exist for them, in lower case; None for all."""
+        if self.admin:
+            return None if self.namespace is None else frozenset({self.namespace})
+        return frozenset(namespace for namespace in self.roles if self.may(READ, namespace))
+
     def require(self, right: str, namespace: str) -> None:
         """Refuse who has not that right.
 

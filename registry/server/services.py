@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from registry.cards import card_reader
 from registry.index import Aliases, Database, Log, Versions, meta
 from registry.index.accounts import Accounts
 from registry.index.discussions import Discussions
@@ -15,6 +16,7 @@ from registry.index.pulls import Pulls
 from registry.index.refs import Refs
 from registry.index.releases import Releases
 from registry.index.repositories import Repositories
+from registry.index.search import Search
 from registry.index.storage import Storage
 from registry.index.takedowns import Takedowns
 from registry.index.webhooks import Webhooks
@@ -42,6 +44,7 @@ class Services:
     likes: Likes
     storage: Storage
     versions: Versions
+    search: Search
     releases: Releases
     aliases: Aliases
     takedowns: Takedowns
@@ -61,6 +64,7 @@ class Services:
         database = settings.open_database()
         database.check()
         store = open_store(settings.blobs or str(settings.data), settings.data)
+        read_card = card_reader(store.blobs)
         return cls(
             settings=settings,
             database=database,
@@ -70,14 +74,15 @@ class Services:
             tickets=Tickets(meta.fact(database, meta.SECRET)),
             accounts=Accounts(database),
             repositories=Repositories(database),
-            history=History(database),
+            history=History(database, read_card),
             refs=Refs(database),
             discussions=Discussions(database),
-            pulls=Pulls(database),
+            pulls=Pulls(database, read_card),
             likes=Likes(database),
             storage=Storage(database),
-            versions=Versions(database),
+            versions=Versions(database, read_card),
             releases=Releases(database),
+            search=Search(database),
             aliases=Aliases(database),
             takedowns=Takedowns(database),
             following=Following(database),
