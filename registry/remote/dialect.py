@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
+from registry.finding import AdapterFound, AdapterQuery
 from registry.manifest import Manifest
 from registry.protocol import AliasChange, Changes, RepositorySummary, Version, VersionFacts
 from registry.selector import Reference
@@ -48,3 +49,6 @@ class Dialect(Protocol):
 
     def summaries(self, base: str | None, task: str | None) -> Sequence[RepositorySummary]:
         """See `Registry.list`."""
+
+    def search(self, query: AdapterQuery, limit: int) -> Sequence[AdapterFound]:
+        """See `Registry.search`."""

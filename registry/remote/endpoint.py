@@ -22,7 +22,6 @@ WAIT = 0.2  # seconds before the one retry; what cannot be reached then is answe
 RETRIED = (500, 502, 503, 504)
 
 _known: dict[str, bool] = {}  # address -> whether it is one of ours; asked once per process
-_asking = threading.Lock()
 
 
 class Endpoint:
@@ -37,6 +36,7 @@ class Endpoint:
         """
         self.address = (address or constants.ENDPOINT).rstrip("/")
         self._token = token
+        self._asking = threading.Lock()
 
     @cached_property
     def api(self) -> HfApi:
@@ -60,7 +60,7 @@ class Endpoint:
             UnsupportedRegistry: it has them in a version that this client does not speak.
             RegistryUnavailable: it cannot be asked.
         """
-        with _asking:
+        with self._asking:
             if self.address not in _known:
                 _known[self.address] = self._is_ours()
             return _known[self.address]

@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from huggingface_hub.hf_api import RepoFile
+
 from registry.admit import check_listing
 from registry.errors import CorruptBlob, EntryNotFound
 from registry.folder import MANIFEST, UNLISTED, size_cap
@@ -38,7 +40,7 @@ class Fetcher:
         """
         with translated(self._endpoint.address):
             listed = self._endpoint.api.list_repo_tree(repository, revision=commit, recursive=True)
-            return {one.path: one.size for one in listed if hasattr(one, "size") and one.path != GIT}
+            return {one.path: one.size for one in listed if isinstance(one, RepoFile) and one.path != GIT}
 
     def fetch(self, version: Version, entry: FileEntry, target: Path) -> None:
         """Write a file of a version to `target`.

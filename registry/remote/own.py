@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
 
 from registry.errors import CorruptBlob, RegistryUnavailable
+from registry.finding import AdapterFound, AdapterQuery
 from registry.manifest import Manifest
-from registry.protocol import AliasChange, Changes, RepositorySummary, Status, Version, VersionFacts
+from registry.protocol import AliasChange, Changes, RepositorySummary, Version, VersionFacts
 from registry.remote.dialect import Withdrawal
+from registry.remote.documents import (
+    AliasDocument,
+    ChangesDocument,
+    FoundDocument,
+    FullVersion,
+    Page,
+    Refs,
+    VersionDocument,
+)
 from registry.remote.endpoint import Endpoint
 from registry.remote.fetching import LYING
 from registry.resolve import latest
@@ -20,73 +32,6 @@ from registry.selector import Kind, Reference
 PAGE = 100  # adapters; the server's limit
 
 T = TypeVar("T")
-
-
-class VersionDocument(msgspec.Struct):
-    """What the server says of a version; what else it says is passed over."""
-
-    repository: str
-    number: str
-    digest: str
-    commit: str
-    status: Status
-    reason: str
-
-    def version(self) -> Version:
-        """The value of it."""
-        return Version(self.repository, self.number, self.digest, self.commit, self.status, self.reason)
-
-
-class FullVersion(VersionDocument):
-    """A version with its manifest."""
-
-    published: datetime
-    derived: bool
-    manifest: dict[str, Any]
-
-
-class AliasDocument(msgspec.Struct):
-    """One move of an alias."""
-
-    alias: str
-    version: str
-    previous: str | None
-    at: datetime
-
-
-class AliasRef(msgspec.Struct):
-    """An alias in the list of refs."""
-
-    name: str
-    version: str
-
-
-class Refs(msgspec.Struct):
-    """The list of refs, as far as it is the server's own."""
-
-    aliases: list[AliasRef] = []
-
-
-class ChangesDocument(msgspec.Struct):
-    """What changed since a mark."""
-
-    mark: int
-    repositories: list[str] | None
-
-
-class Found(msgspec.Struct):
-    """An adapter that a search found."""
-
-    repository: str
-    base: str
-    task: str
-
-
-class Page(msgspec.Struct):
-    """A page of them."""
-
-    adapters: list[Found]
-    cursor: str | None
 
 
 class OwnHub:
@@ -140,12 +85,12 @@ class OwnHub:
     def alias(self, repository: str, name: str, version: str, expect: str | None) -> AliasChange:
         """See `Dialect`."""
         answer = self._endpoint.put(*_model(repository), "alias", name, body={"version": version, "expect": expect})
-        return _change(repository, self._read(answer, AliasDocument))
+        return self._read(answer, AliasDocument).change(repository)
 
     def alias_history(self, repository: str, name: str) -> Sequence[AliasChange]:
         """See `Dialect`."""
         answer = self._endpoint.get(*_model(repository), "alias", name)
-        return [_change(repository, one) for one in self._read(answer, list[AliasDocument])]
+        return [one.change(repository) for one in self._read(answer, list[AliasDocument])]
 
     def changes(self, since: int | None) -> Changes:
         """See `Dialect`."""
@@ -159,16 +104,25 @@ class OwnHub:
 
     def summaries(self, base: str | None, task: str | None) -> Sequence[RepositorySummary]:
         """See `Dialect`. Costs two requests a repository."""
-        found: list[RepositorySummary] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            query = {"base": base, "task": task, "status": "any", "sort": "createdAt", "limit": PAGE}
-            page = self._read(self._endpoint.get("adapters", **query, cursor=cursor), Page)
-            found += [self._summary(one) for one in page.adapters]
-            cursor = page.cursor
+        query = AdapterQuery(base=base, task=task, status="any", sort="createdAt")
+        found = [self._summary(one) for one in self._found(query, PAGE)]
         return sorted(found, key=lambda one: one.repository.lower())
 
-    def _summary(self, found: Found) -> RepositorySummary:
+    def search(self, query: AdapterQuery, limit: int) -> Sequence[AdapterFound]:
+        """See `Dialect`; a request for each hundred."""
+        return [one.found() for one in islice(self._found(query, min(limit, PAGE)), limit)]
+
+    def _found(self, query: AdapterQuery, page_size: int) -> Iterator[FoundDocument]:
+        filters = asdict(query)
+        labels = list(filters.pop("labels")) or None
+        cursor: str | None = ""
+        while cursor is not None:
+            answer = self._endpoint.get("adapters", **filters, label=labels, limit=page_size, cursor=cursor)
+            page = self._read(answer, Page)
+            yield from page.adapters
+            cursor = page.cursor
+
+    def _summary(self, found: FoundDocument) -> RepositorySummary:
         versions = self._versions(found.repository)
         return RepositorySummary(
             repository=found.repository,
@@ -208,7 +162,3 @@ class OwnHub:
 def _model(repository: str) -> tuple[str, str, str]:
     namespace, _, name = repository.partition("/")
     return "models", namespace, name
-
-
-def _change(repository: str, found: AliasDocument) -> AliasChange:
-    return AliasChange(repository, found.alias, found.version, found.previous, found.at)

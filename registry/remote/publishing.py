@@ -111,7 +111,7 @@ class Publisher:
             try:
                 with translated(self._endpoint.address), _values_judged():
                     made = api.create_commit(
-                        repository, [*deletions, *additions], commit_message=number, parent_commit=parent
+                        repository, [*deletions, *additions], commit_message=f"Publish {number}", parent_commit=parent
                     )
                 return str(made.oid)
             except StaleParent:
@@ -166,4 +166,4 @@ def _values_judged() -> Iterator[None]:
     except (HfHubHTTPError, HFValidationError):
         raise
     except ValueError as error:
-        raise AdmissionRefused(f"{CARD}: {error}", "Correct it, then publish again.") from error
+        raise AdmissionRefused(f"the Hub does not accept the files: {error}", f"Correct {CARD}, say.") from error

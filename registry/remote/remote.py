@@ -11,6 +11,7 @@ be asked, what it said last has to do, with a warning; a version that is known t
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -20,12 +21,14 @@ from typing import TypeVar
 from registry.errors import (
     CorruptBlob,
     InvalidReference,
+    NotFound,
     OfflineWarning,
     RegistryUnavailable,
     RevokedVersion,
     VersionNotFound,
     YankedWarning,
 )
+from registry.finding import AdapterFound, AdapterQuery
 from registry.folder import MANIFEST, SIGNATURE
 from registry.manifest import Facts, Manifest
 from registry.protocol import AliasChange, Changes, RepositorySummary, Version, VersionFacts
@@ -138,6 +141,14 @@ class RemoteRegistry:
         """
         return self._dialect.summaries(base, task)
 
+    def search(self, query: AdapterQuery, *, limit: int = 100) -> Sequence[AdapterFound]:
+        """The first `limit` adapters that a query asks for, in its order.
+
+        Raises:
+            UnsupportedRegistry: a Hub that is not one of ours was asked by what it does not know of adapters.
+        """
+        return self._dialect.search(query, limit)
+
     def versions(self, repository: str) -> Sequence[Version]:
         """All versions of a repository, the highest first, whatever their status.
 
@@ -228,7 +239,8 @@ class RemoteRegistry:
             found = usable(self._memory.learn([self._dialect.resolve(reference)])[0])
         except RevokedVersion as error:
             self._memory.refused(reference, error)
-            self._memory.learn(self._dialect.versions(reference.repository))  # which content it is that is refused
+            with contextlib.suppress(NotFound):  # a deleted repository answers for the digest only
+                self._memory.learn(self._dialect.versions(reference.repository))  # which content it is
             raise
         self._memory.resolved(reference, found)
         return found

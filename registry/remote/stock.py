@@ -24,9 +24,11 @@ from registry.errors import (
     UnsupportedRegistry,
     VersionNotFound,
 )
+from registry.finding import AdapterFound, AdapterQuery
 from registry.folder import CONFIG, MANIFEST, size_cap
 from registry.manifest import Manifest
 from registry.protocol import AliasChange, Changes, RepositorySummary, Version, VersionFacts
+from registry.remote import searching
 from registry.remote.dialect import Withdrawal
 from registry.remote.endpoint import Endpoint
 from registry.remote.failures import translated
@@ -66,7 +68,7 @@ class StockHub:
         """See `Dialect`; chosen here, by the same function as everywhere."""
         tags = self._tags(reference.repository)
         if reference.selector.kind is Kind.DIGEST:
-            return choose(reference, self._identified(tags), tags.aliases())
+            return choose(reference, self._identified(tags.versions), tags.aliases())
         versions = list(tags.versions)
         while True:
             chosen = choose(reference, versions, tags.aliases())
@@ -77,7 +79,7 @@ class StockHub:
 
     def versions(self, repository: str) -> Sequence[Version]:
         """See `Dialect`; tags whose commit would not be admitted are left out."""
-        return self._identified(self._tags(repository))
+        return self._identified(self._tags(repository).versions)
 
     def same(self, version: Version) -> Sequence[Version]:
         """See `Dialect`."""
@@ -157,6 +159,27 @@ class StockHub:
             names = sorted((one.id for one in models), key=str.lower)
         return [self._summary(name, base, task) for name in names]
 
+    def search(self, query: AdapterQuery, limit: int) -> Sequence[AdapterFound]:
+        """Repositories that the Hub finds by its own tags, of which the newest version is an adapter's.
+
+        At most `LISTED` are looked at, each with a few requests where it was not seen before.
+
+        Raises:
+            UnsupportedRegistry: the query asks for what such a Hub does not know of adapters.
+        """
+        if refused := searching.unknown(query):
+            self._unsupported(f"knows nothing of the {refused} of adapters")
+        with translated(self._endpoint.address):
+            models = list(self._endpoint.api.list_models(**searching.asked(query), limit=LISTED, full=True))
+        found: list[AdapterFound] = []
+        for model in models:
+            if len(found) == limit:
+                break
+            newest = latest(self._tags(model.id).versions)
+            known = self._identified([newest]) if newest else []
+            found += [searching.found(model, one, self.manifest(one)[0]) for one in known]
+        return found
+
     def _summary(self, repository: str, base: str | None, task: str | None) -> RepositorySummary:
         tags = self._tags(repository)
         newest = latest(tags.versions)
@@ -176,9 +199,9 @@ class StockHub:
         branches = {one.name: one.target_commit for one in refs.branches if one.name != MAIN}
         return Tags(sorted(versions, key=_order, reverse=True), branches)
 
-    def _identified(self, tags: Tags) -> list[Version]:
+    def _identified(self, versions: Sequence[Version]) -> list[Version]:
         found = []
-        for one in tags.versions:
+        for one in versions:
             try:
                 known = self._identify(one)
             except (AdmissionRefused, ManifestError):

@@ -21,9 +21,10 @@ from registry.errors import (
     VersionNotFound,
     YankedWarning,
 )
+from registry.finding import AdapterQuery
 from registry.manifest import Manifest
 from registry.notices import NoticeListener
-from tests.registry.folders import FACTS, write_adapter
+from tests.registry.folders import BASE, FACTS, write_adapter
 from tests.support.front import Front
 from tests.support.hub import HubServer, free_port
 
@@ -196,6 +197,22 @@ def test_a_webhook_wakes_a_follower(
     with follower, NoticeListener([secret], lambda notice: follower.nudge(), port=port):
         registry.alias(name, "production", "1.1.0", expect="1.0.0")
         _until(lambda: follower.version(f"{name}@production").version == "1.1.0")
+
+
+def test_listing_and_searching(hub: Front, opened: Open, publish: Publish, name: str, tmp_path: Path) -> None:
+    registry = opened(hub)
+    version = publish(registry, "1.0.0")
+    registry.alias(name, "production", "1.0.0", expect=None)
+    (listed,) = [one for one in registry.list(base=BASE, task="text-classification") if one.repository == name]
+    assert (listed.latest, listed.versions, dict(listed.aliases)) == (version, 1, {"production": "1.0.0"})
+    assert name not in [one.repository for one in registry.list(task="token-classification")]
+    (found,) = registry.search(AdapterQuery(search=name, labels=("card", "loan"), min_rank=4))
+    assert (found.repository, found.digest, found.facts.rank) == (name, version.digest, 4)
+    assert registry.search(AdapterQuery(search=name, min_rank=5)) == []
+    for number in range(3):
+        registry.publish(write_adapter(tmp_path / f"more-{number}"), f"{name}-{number}", "1.0.0", facts=FACTS)
+    assert len(registry.search(AdapterQuery(search=name), limit=3)) == 3
+    assert len(registry.search(AdapterQuery(search=name), limit=50)) == 4
 
 
 def test_publishers_at_once_all_arrive(hub: Front, opened: Open, tmp_path: Path, name: str) -> None:

@@ -18,9 +18,10 @@ from registry.errors import (
     VersionConflict,
     VersionNotFound,
 )
+from registry.finding import AdapterQuery
 from registry.manifest import Manifest
 from registry.protocol import Changes
-from tests.registry.folders import FACTS, write_adapter
+from tests.registry.folders import BASE, FACTS, write_adapter
 from tests.support.front import Answer, Front
 
 Open = Callable[..., Registry]
@@ -162,6 +163,21 @@ def test_a_folder_published_with_facts_needs_nothing_more(
     version = registry.publish(write_adapter(tmp_path / "a"), name, "1.0.0", facts=FACTS)
     manifest = Manifest.read(opened(stock, "elsewhere").pull(version))
     assert manifest.labels == FACTS.labels
+
+
+def test_listing_and_searching(stock: Front, opened: Open, tmp_path: Path, name: str) -> None:
+    registry = opened(stock)
+    card = f"---\npipeline_tag: text-classification\nlicense: mit\nlibrary_name: peft\nbase_model: {BASE}\n---\n"
+    version = registry.publish(write_adapter(tmp_path / "a", card=card), name, "1.0.0", facts=FACTS)
+    (listed,) = [one for one in registry.list(base=BASE, task="text-classification") if one.repository == name]
+    assert (listed.latest, listed.versions) == (version, 1)
+    (found,) = registry.search(AdapterQuery(search=name, base=BASE, task="text-classification", licence="mit"))
+    assert (found.repository, found.version, found.digest) == (name, "1.0.0", version.digest)
+    assert tuple(found.facts.labels) == FACTS.labels
+    assert registry.search(AdapterQuery(search=name, licence="apache-2.0")) == []
+    for query in (AdapterQuery(labels=("card",)), AdapterQuery(min_rank=1), AdapterQuery(metric="f1")):
+        with pytest.raises(UnsupportedRegistry, match="knows nothing"):
+            registry.search(query)
 
 
 def _with_card(folder: Path) -> Path:
