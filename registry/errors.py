@@ -45,10 +45,12 @@
     ├── TrustError              trust.json is not valid: the place in it
     ├── MissingDependency       a package that this needs is not installed
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
-    ├── UnsupportedRegistry     this version of the package cannot talk to that kind of registry
+    ├── UnsupportedRegistry     that kind of registry cannot do this, or this version cannot talk to it
+    ├── LockError               adapters.lock is not valid, or does not allow what is asked for
     └── NameCollision           another package claims the import name ``registry``
 
-Warnings: ``YankedWarning`` when a yanked version was pinned, ``LeftOutWarning`` when a publish left files out.
+Warnings: ``YankedWarning`` when a yanked version was pinned, ``LeftOutWarning`` when a publish left files out,
+``OfflineWarning`` when a Hub could not be asked.
 """
 
 from __future__ import annotations
@@ -331,9 +333,15 @@ class RegistryUnavailable(RegistryError):
 
 
 class UnsupportedRegistry(RegistryError):
-    """This version of the package cannot talk to that kind of registry."""
+    """That kind of registry cannot do this, or this version of the package cannot talk to it."""
 
     code = "unsupported"
+
+
+class LockError(RegistryError):
+    """adapters.lock is not valid, or does not allow what is asked for."""
+
+    code = "lock"
 
 
 class NameCollision(RegistryError):
@@ -348,3 +356,7 @@ class YankedWarning(UserWarning):
 
 class LeftOutWarning(UserWarning):
     """A publish left files out that no version may hold."""
+
+
+class OfflineWarning(UserWarning):
+    """A Hub could not be asked, and what it said before was used."""

@@ -9,7 +9,18 @@ from fastapi import FastAPI
 
 from registry.server import health
 from registry.server.access_log import AccessLog
-from registry.server.adapters import ABOUT, aliases, audit, changes, keys, references, versions, webhooks, withdrawals
+from registry.server.adapters import (
+    ABOUT,
+    about,
+    aliases,
+    audit,
+    changes,
+    keys,
+    references,
+    versions,
+    webhooks,
+    withdrawals,
+)
 from registry.server.adapters import search as adapter_search
 from registry.server.hub import (
     access,
@@ -43,7 +54,7 @@ from registry.server.wire.limits import Limiter, RateLimits, parse_limit
 from registry.server.wire.observed import Observed
 from registry.server.wire.quoting import RawPath
 
-ADAPTERS = (adapter_search, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
+ADAPTERS = (about, adapter_search, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
 HUB = (
     health,
     whoami,
