@@ -119,7 +119,7 @@ def address(endpoint: str, kind: str, name: str) -> str:
 
 def _find(hub: Hub, caller: Caller, name: str, kind: str) -> Repository:
     found = hub.repositories.find(name, kind)
-    caller.check(READ, found)
+    caller.check(READ, found, name)
     return found
 
 

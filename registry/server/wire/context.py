@@ -52,8 +52,9 @@ def readable(request: Request, hub: Hub, caller: Caller) -> Repository:
     path = request.path_params
     if "namespace" not in path:  # an id without one: none is kept here
         raise RepositoryNotFound(f"there is no repository {path['name']}", "Write its id as owner/name.")
-    found = hub.repositories.find(f"{path['namespace']}/{path['name']}", path.get("kind", "model"))
-    caller.check(READ, found)
+    name = f"{path['namespace']}/{path['name']}"
+    found = hub.repositories.find(name, path.get("kind", "model"))
+    caller.check(READ, found, name)
     return found
 
 
@@ -67,7 +68,7 @@ def hidden(hub: Services, caller: Principal, name: str) -> Repository:
         RepositoryNotFound: there is none, or none for them.
     """
     found = hub.releases.hidden(name)
-    caller.check(READ, found)
+    caller.check(READ, found, name)
     return found
 
 
