@@ -10,13 +10,16 @@
     │   ├── EntryNotFound       the commit has no file of that path
     │   ├── VersionNotFound     no version, or none that can be chosen, is what was asked for
     │   │   └── OnlyYanked      some would do, but each of them is yanked
-    │   └── AliasNotFound
+    │   ├── AliasNotFound
+    │   └── DiscussionNotFound  no discussion or pull request of that number, or no such comment in it
     ├── Conflict
     │   ├── VersionConflict     other content already has this version
     │   ├── AliasConflict       the alias is not where the caller expected it
     │   ├── RepositoryExists    the name of the repository is taken
     │   ├── RefExists           the branch or tag is there already
-    │   └── StaleParent         the branch has moved on since the caller looked
+    │   ├── StaleParent         the branch has moved on since the caller looked
+    │   ├── MergeConflict       two sides changed the same file in different ways
+    │   └── WrongStatus         a discussion or pull request is not in the state that the act needs
     ├── VersionImmutable        a version cannot be moved or deleted
     ├── RevokedVersion          the version was withdrawn and is refused everywhere
     │   └── TakenDown           its files were removed as well
@@ -112,6 +115,12 @@ class AliasNotFound(NotFound):
     code = "alias-not-found"
 
 
+class DiscussionNotFound(NotFound):
+    """No discussion or pull request of that number, or no such comment in it."""
+
+    code = "discussion-not-found"
+
+
 class Conflict(RegistryError):
     """Somebody else was there first."""
 
@@ -146,6 +155,22 @@ class StaleParent(Conflict):
     """The branch has moved on since the caller looked."""
 
     code = "stale-parent"
+
+
+class MergeConflict(Conflict):
+    """Two sides changed the same files in different ways; `paths` names them."""
+
+    code = "merge-conflict"
+
+    def __init__(self, message: str, hint: str = "", paths: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.paths = paths
+
+
+class WrongStatus(Conflict):
+    """A discussion or pull request is not in the state that the act needs."""
+
+    code = "wrong-status"
 
 
 class InvalidPath(RegistryError):

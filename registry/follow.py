@@ -1,34 +1,34 @@
 """Which version each followed reference stands for, kept up to date by polling.
 
 A request reads the map and never the network. A change goes through the stages of ``registry.swap``: the new version
-is loaded and verified before one assignment names it, and one that fails changes nothing and is recorded. A revoked
+is loaded and verified before one assignment names it, and one that fails changes nothing, is recorded, and is tried
+again later and later (``registry.failures``). A revoked
 version is refused from the next poll on, whether or not its replacement can be had, and however long others take: one
 thread polls, another one swaps. A poll asks the registry what changed since the last one, so names that stay cost
-nothing. Knows nothing of what loading, verifying and releasing mean.
+nothing; what nobody asked for in a long time is forgotten (``registry.followed``), and followed again by whoever asks
+next. Knows nothing of what loading, verifying and releasing mean.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from registry.beat import Beat
 from registry.errors import RegistryError, RevokedVersion
+from registry.failures import Failure, Failures
+from registry.followed import Followed, usable
 from registry.protocol import Registry, Version
 from registry.swap import Swap, SwapStage
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a reference could not be brought up to date at the last poll, and since when that is so."""
-
-    error: Exception
-    since: datetime
-
-
 def _nothing(version: Version) -> None:
     """A stage in which there is nothing to do."""
+
+
+def _unused(version: Version) -> bool:
+    """Nothing was held, so nothing counts on it."""
+    return False
 
 
 def _gone(version: Version) -> bool:
@@ -47,6 +47,8 @@ class Follower:
         load: Callable[[Version], object] = _nothing,
         verify: Callable[[Version], object] = _nothing,
         release: Callable[[Version], bool] = _gone,
+        in_use: Callable[[Version], bool] = _unused,
+        followed: Followed | None = None,
     ) -> None:
         """Follow nothing yet.
 
@@ -55,14 +57,16 @@ class Follower:
             load, verify: called in turn with each new version before it replaces another; each raises if it must not.
             release: called with a version that no reference stands for any more, at each poll until it says that
                 nothing of it is in use.
+            in_use: whether something counts on a version, so that what stands for it is not forgotten.
+            followed: an empty one, of other bounds or with another clock than usual.
         """
         if interval <= 0:
             raise ValueError(f"interval is {interval}, and must be more than 0 seconds")
         self._registry = registry
-        self._interval = interval
         self._load, self._verify, self._release = load, verify, release
-        self._entries: dict[str, Version | RevokedVersion] = {}
-        self._failures: dict[str, Failure] = {}
+        self._followed = followed or Followed()
+        self._in_use = in_use
+        self._failures = Failures(interval, self._followed.clock)
         self._swaps: dict[str, Swap] = {}
         self._wanted: dict[str, Version] = {}  # what the last poll found for references that stand for another version
         self._leaving: dict[str, Version] = {}  # by digest: what no reference stands for, and is in use
@@ -71,26 +75,26 @@ class Follower:
         self._change = threading.Lock()  # held for assignments only, never while resolving or preparing
         self._poll = threading.Lock()  # one poll at a time
         self._preparing = threading.Lock()  # one version at a time
-        self._found = threading.Event()  # the worker should look at what is wanted
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._beat = Beat(interval, self._resolve_all, self._work)
 
     def follow(self, reference: str) -> Version:
         """The version that `reference` stands for; the first time it is resolved, from then on it is followed.
+
+        What is not asked for in a long time is forgotten, and then resolved again.
 
         Raises:
             RevokedVersion: it was revoked.
             RegistryError: it does not resolve (the first time only).
         """
-        entry = self._entries.get(reference)
+        entry = self._followed.ask(reference)
         if entry is None:
             mark = self._mark
             found = self._registry.resolve(reference)
             with self._change:
-                entry = self._entries.setdefault(reference, found)
+                entry = self._followed.add(reference, found)
                 if mark != self._mark:
                     self._unsure.add(reference)
-        return _usable(entry)
+        return usable(entry)
 
     def version(self, reference: str) -> Version:
         """The version of a followed reference, from the map alone.
@@ -99,15 +103,16 @@ class Follower:
             KeyError: it is not followed.
             RevokedVersion: it was revoked.
         """
-        return _usable(self._entries[reference])
+        return usable(self._followed[reference])
 
     def versions(self) -> Mapping[str, Version]:
         """The map as it is now, without references whose version was revoked."""
-        return {reference: entry for reference, entry in list(self._entries.items()) if isinstance(entry, Version)}
+        return self._followed.versions()
 
     def failures(self) -> Mapping[str, Failure]:
-        """References that could not be brought up to date at the last poll, and why."""
-        return dict(self._failures)
+        """References that could not be brought up to date when they were last tried, and why."""
+        with self._change:
+            return self._failures.known()
 
     def swaps(self) -> Mapping[str, Swap]:
         """The last swap of each reference that moved since it is followed."""
@@ -116,33 +121,27 @@ class Follower:
     def unfollow(self, reference: str) -> Version | None:
         """Stop following; returns the version that it stood for, None if it was revoked or not followed."""
         with self._change:
-            entry = self._entries.pop(reference, None)
-            self._wanted.pop(reference, None)
-            self._failures.pop(reference, None)
-            self._swaps.pop(reference, None)
+            entry = self._forget(reference)
         return entry if isinstance(entry, Version) else None
 
     def refresh(self) -> None:
-        """Poll once, now, and swap what it finds. Never raises: what went wrong is in `failures`."""
+        """Poll now, and swap what that finds and what failed before. Never raises: what goes wrong is in `failures`."""
+        with self._change:
+            self._failures.hurry()
+        self.poll()
+
+    def poll(self) -> None:
+        """Poll once, and swap what that finds, as the threads do: what failed is tried again when it is time."""
         self._resolve_all()
         self._work()
 
     def start(self) -> None:
         """Poll in a thread, and swap in another, until `stop`."""
-        if not self._threads:
-            self._stop.clear()
-            self._found.clear()
-            for name, run in (("registry-follower", self._run), ("registry-swapper", self._run_worker)):
-                self._threads.append(threading.Thread(target=run, name=name, daemon=True))
-                self._threads[-1].start()
+        self._beat.start()
 
     def stop(self) -> None:
         """End the threads, after the version that is being prepared."""
-        self._stop.set()
-        self._found.set()
-        for thread in self._threads:
-            thread.join()
-        self._threads = []
+        self._beat.stop()
 
     def __enter__(self) -> Follower:
         self.start()
@@ -151,31 +150,22 @@ class Follower:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            self._resolve_all()
-            self._found.set()
-
-    def _run_worker(self) -> None:
-        while self._found.wait() and not self._stop.is_set():
-            self._found.clear()
-            self._work()
-
     def _work(self) -> None:
         for reference in list(self._wanted):
-            if not self._stop.is_set() or not self._threads:
+            if not self._beat.ending:
                 self._swap(reference)
         self._release_all()
 
     def _resolve_all(self) -> None:
         """Poll, without loading: revocations hold at once, other changes are wanted."""
         with self._poll:
+            self._forget_idle()
             try:
                 due = self._due()
             except Exception as error:  # whatever a registry raises, the map stays as it is
                 with self._change:
-                    for reference in self._entries:
-                        self._fail(reference, error)
+                    for reference in self._followed:
+                        self._failures.unreachable(reference, error)
                 return
             for reference in due:
                 try:
@@ -183,19 +173,20 @@ class Follower:
                 except Exception as error:  # as above; the other references go on
                     with self._change:
                         self._wanted.pop(reference, None)
-                        self._fail(reference, error)
+                        if reference in self._followed:
+                            self._failures.unresolved(reference, error)
 
     def _due(self) -> list[str]:
         """The references that may stand for something else than at the last poll."""
         changes = self._registry.changes(self._mark)
         with self._change:
             self._mark = changes.mark
-            unsure = self._unsure | self._failures.keys() | self._wanted.keys()
+            unsure = self._unsure.union(self._failures.due(), self._wanted)
             self._unsure = set()
-            return [one for one in self._entries if one in unsure or changes.touches(one.partition("@")[0])]
+            return [one for one in self._followed if one in unsure or changes.touches(one.partition("@")[0])]
 
     def _resolve(self, reference: str) -> None:
-        old = self._entries.get(reference)
+        old = self._followed.get(reference)
         try:
             new = self._registry.resolve(reference)
         except RevokedVersion as error:
@@ -208,11 +199,13 @@ class Follower:
             # The new version may take long to prepare, or fail: a revoked one must not answer until then.
             self._refuse_if_revoked(reference, old)
         with self._change:
-            entry = self._entries.get(reference)
+            entry = self._followed.get(reference)
             if isinstance(entry, Version) and entry.digest == new.digest:
                 self._flip(reference, new)  # the same content: at most its status changed
             elif entry is not None:  # else it was unfollowed meanwhile
-                self._wanted[reference] = new
+                self._failures.moved(reference, new.digest)
+                if not self._failures.waits(reference, new.digest):
+                    self._wanted[reference] = new
 
     def _refuse_if_revoked(self, reference: str, old: Version | RevokedVersion | None) -> None:
         if isinstance(old, Version):
@@ -227,7 +220,7 @@ class Follower:
             new = self._wanted.get(reference)
             if new is None:
                 return
-            old = self._entries.get(reference)
+            old = self._followed.get(reference)
             swap = self._note(Swap(reference, old if isinstance(old, Version) else None, new))
             failure = None
             try:
@@ -244,8 +237,8 @@ class Follower:
                         del self._swaps[reference]  # it ends here: another one is wanted, or none
                     return self._leave(new)
                 if failure is not None:
-                    del self._wanted[reference]  # the next poll wants it again
-                    return self._fail(reference, failure)
+                    del self._wanted[reference]  # a later poll wants it again
+                    return self._failures.unprepared(reference, new.digest, failure)
                 self._flip(reference, wanted)
                 self._swaps[reference] = swap.to(SwapStage.NAMED).to(SwapStage.DRAINING)
                 if swap.old is not None:
@@ -253,10 +246,10 @@ class Follower:
 
     def _release_all(self) -> None:
         """Release what no reference stands for any more; what is in use is asked about again at the next poll."""
-        for digest, version in list(self._leaving.items()):
-            with self._change:
-                stands = any(isinstance(one, Version) and one.digest == digest for one in self._entries.values())
-            if stands or self._release(version):
+        leaving = list(self._leaving.items())
+        standing = {version.digest for version in self._followed.versions().values()} if leaving else set()
+        for digest, version in leaving:
+            if digest in standing or self._release(version):
                 with self._change:
                     self._leaving.pop(digest, None)
         with self._change:
@@ -266,34 +259,39 @@ class Follower:
 
     def _note(self, swap: Swap) -> Swap:
         with self._change:
-            if swap.reference in self._entries:
+            if swap.reference in self._followed:
                 self._swaps[swap.reference] = swap
         return swap
 
     def _refuse(self, reference: str, error: RevokedVersion) -> None:
         with self._change:
-            entry = self._entries.get(reference)
+            entry = self._followed.get(reference)
             if isinstance(entry, Version):
                 self._leave(entry)
             if entry is not None:
-                self._entries[reference] = error
+                self._followed[reference] = error
+
+    def _forget_idle(self) -> None:
+        for reference in self._followed.idle():
+            entry = self._followed.get(reference)
+            if not isinstance(entry, Version) or not self._in_use(entry):
+                with self._change:
+                    entry = self._forget(reference)
+                    if isinstance(entry, Version):
+                        self._leave(entry)
+
+    def _forget(self, reference: str) -> Version | RevokedVersion | None:
+        """With `_change` held, as the following: follow `reference` no more; what it stood for."""
+        self._wanted.pop(reference, None)
+        self._failures.forget(reference)
+        self._swaps.pop(reference, None)
+        return self._followed.remove(reference)
 
     def _leave(self, version: Version) -> None:
-        """With `_change` held, as the following: let `version` be released unless a reference stands for it."""
+        """Let `version` be released unless a reference stands for it."""
         self._leaving[version.digest] = version
 
     def _flip(self, reference: str, version: Version) -> None:
-        self._entries[reference] = version
+        self._followed[reference] = version
         self._wanted.pop(reference, None)
-        self._failures.pop(reference, None)
-
-    def _fail(self, reference: str, error: Exception) -> None:
-        known = self._failures.get(reference)
-        if reference in self._entries and (known is None or str(known.error) != str(error)):
-            self._failures[reference] = Failure(error, datetime.now(UTC))
-
-
-def _usable(entry: Version | RevokedVersion) -> Version:
-    if isinstance(entry, RevokedVersion):
-        raise RevokedVersion(entry.message, entry.hint)  # a new one: threads that share one would share its traceback
-    return entry
+        self._failures.forget(reference)

@@ -8,10 +8,11 @@ verifying  the old one answers; the new one is read and held against its base   
 named      the new one answers: one assignment, seen by all requests from now on  draining            cannot
 draining   requests that entered with the old one finish on it                    released            cannot
 released   the old one's place is free, unless another name stands for it too     (the end)
-failed     the old one answers; nothing of the new one is left                    loading, next poll
+failed     the old one answers; nothing of the new one is left                    loading, in time
 =========  =====================================================================  ==================  ==============
 
 A newer change of the name ends a swap that is not named yet, whatever its stage. Rolling back is a swap like any other.
+A failed one is tried again after one poll, two, four … or when the name moves or the follower is refreshed.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from torch import Tensor
 SHORTEST_STACK = 4  # segments; with fewer, one product each is as fast and copies nothing
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LinearDelta:
     """One adapter's change of one module: ``y = (base(x * gate) + scale * (x @ a) @ b) * gain + offset``.
 

@@ -87,7 +87,12 @@ class Engine:
         self.pool = AdapterPool(registry.pull, read_folder, budget or Budget(), backbone.device)
         swapper = Swapper(registry, read_folder, self.pool)
         self.follower = Follower(
-            registry, poll_seconds, load=swapper.load, verify=swapper.verify, release=swapper.release
+            registry,
+            poll_seconds,
+            load=swapper.load,
+            verify=swapper.verify,
+            release=swapper.release,
+            in_use=swapper.in_use,
         )
         self._entrance = Entrance(self.follower, self.pool, backbone)
         self._closed = False
@@ -114,7 +119,7 @@ class Engine:
         self.pool.close()
 
     def follow(self, reference: str) -> Version:
-        """Resolve `reference`, bring its version into memory, and keep following it.
+        """Resolve `reference`, bring its version into memory, and keep following it; see `Follower.follow`.
 
         Raises:
             RegistryError: it does not resolve, or cannot be pulled.

@@ -1,8 +1,8 @@
 """The thread that computes: step after step over the rows of all callers, whatever they wear.
 
 A step reads rows, begins to continue prompts, and adds one token to everything that is being continued. What goes wrong
-while rows are read is the fault of one of them or of all: they are tried again one by one, so that a row is never
-refused for its neighbour's sake. What goes wrong while texts are continued ends all of them.
+in it is the fault of one row or of all: those that are read are tried again one by one, and those that are continued
+half by half, so that a row is never refused for its neighbour's sake.
 """
 
 from __future__ import annotations
@@ -151,12 +151,25 @@ class Scheduler:
         self._batch.drop([job.continuation for job in self._writing if job.withdrawn and job.continuation])
         try:
             self._batch.step()
-        except Exception as error:  # of all rows: what they have generated so far cannot be continued otherwise
-            self._batch.drop([job.continuation for job in self._writing if job.continuation])
-            failed, self._writing = self._writing, []
-            for job in failed:
-                self._fail(job, error)
+        except Exception as error:  # as in `_read`
+            self._continue_apart(sorted(self._writing, key=_digest), error)
         self._leave()
+
+    def _continue_apart(self, jobs: Sequence[Writing], error: Exception) -> None:
+        """Add a token to each of `jobs`, which raised `error` together, and fail those that raise one alone.
+
+        Half by half: of n one is found in 2 log n tries, and if all fail it took no more than 2 n.
+        """
+        if len(jobs) == 1:
+            self._batch.drop([job.continuation for job in jobs if job.continuation])
+            self._writing.remove(jobs[0])
+            return self._fail(jobs[0], error)
+        middle = len(jobs) // 2
+        for half in (jobs[:middle], jobs[middle:]):
+            try:
+                self._batch.step([job.continuation for job in half if job.continuation])
+            except Exception as again:  # as in `_read`
+                self._continue_apart(half, again)
 
     def _leave(self) -> None:
         """Hand over what is finished."""

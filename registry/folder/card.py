@@ -31,10 +31,7 @@ def read_card(file: Path) -> Card:
     Raises:
         AdmissionRefused: it is not YAML, or one of the keys holds something else than text.
     """
-    found = FRONT_MATTER.match(file.read_text(encoding="utf-8", errors="replace"))
-    if not found:
-        return Card()
-    document = _parse(found["yaml"])
+    document = front_matter(file.read_text(encoding="utf-8", errors="replace")) or {}
     return Card(
         base_model=_one_text(document, "base_model"),
         pipeline_tag=_one_text(document, "pipeline_tag"),
@@ -44,6 +41,16 @@ def read_card(file: Path) -> Card:
     )
 
 
+def front_matter(text: str) -> Mapping[str, Any] | None:
+    """All that the front matter of a card's text says; None where there is none.
+
+    Raises:
+        AdmissionRefused: it is no mapping in YAML.
+    """
+    found = FRONT_MATTER.match(text)
+    return _parse(found["yaml"]) if found else None
+
+
 def _parse(text: str) -> Mapping[str, Any]:
     import yaml  # here, since most folders bring a manifest and need no card
 
@@ -51,7 +58,8 @@ def _parse(text: str) -> Mapping[str, Any]:
         raise _refused(f"has {len(text):,} characters", f"Keep it under {MAX_FRONT_MATTER:,}.")
     try:
         document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        # besides its own error, whatever the conversion of a tagged scalar raises: `!!timestamp x`, `!!int ""`
         raise _refused(
             f"is not YAML: {' '.join(str(error).split())}", "Correct the lines between the two ---."
         ) from error

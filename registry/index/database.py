@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from registry.errors import Conflict, RegistryUnavailable
+from registry.errors import Conflict, InvalidReference, RegistryUnavailable
 from registry.index.tables import RevisionRow, Table
 
 BUSY_SECONDS = 30.0  # how long a writer waits for the others
@@ -179,6 +179,8 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise Conflict("somebody else changed this at the same moment", "Look at it, then try again.") from error
+    except DataError as error:  # PostgreSQL keeps no zero characters, say, in whatever name or text they come
+        raise InvalidReference(f"a value cannot be kept or looked up: {error.orig}", "Write it otherwise.") from error
     except (DBAPIError, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise RegistryUnavailable(

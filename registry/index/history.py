@@ -14,8 +14,18 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry.errors import InvalidReference, MissingBytes, RevisionNotFound, RevokedVersion, StaleParent, TakenDown
-from registry.index import commits, rows, trees
+from registry.errors import (
+    EntryNotFound,
+    InvalidPath,
+    InvalidReference,
+    MissingBytes,
+    RevisionNotFound,
+    RevokedVersion,
+    StaleParent,
+    TakenDown,
+    WrongStatus,
+)
+from registry.index import commits, discussions, rows, trees
 from registry.index.database import Database
 from registry.index.repositories import Repository
 from registry.index.tables import CommitParentRow, CommitRow, RefRow, RepositoryRow, VersionRow
@@ -119,11 +129,14 @@ class History:
     ) -> str:
         """Put a commit on top of a branch or pull request and return its oid; the head's where nothing would change.
 
+        The commit that made the head, sent again because its answer was lost, is the head and not another commit.
+
         Args:
             parent: the oid, or its first 5 digits or more, that the author saw as the head; None does not compare.
 
         Raises:
             RevisionNotFound: `revision` is no branch and no pull request.
+            WrongStatus: it is a pull request that was closed or merged.
             StaleParent: the head is another commit than `parent`.
             MissingBytes: a file's bytes were not uploaded for this repository.
             EntryNotFound, InvalidPath: as for ``trees.changed``.
@@ -131,10 +144,10 @@ class History:
         with self._database.write() as session:
             row = rows.repository(session, repository.name, repository.kind)
             ref = branch(session, row, revision)
+            if ref.kind == rows.PULL:
+                _check_open(session, row, ref)
             after = advance(session, row, ref, changes, message, author, parent)
-            if after != ref.commit:
-                commits.point(session, row, ref.kind, ref.name, after)
-                rows.audit(session, "commit", row.name, revision, after, author)
+            move(session, row, ref, after, message, author)
             return after
 
 
@@ -204,6 +217,8 @@ def advance(
     parent: str | None = None,
 ) -> str:
     """Write the commit that `changes` make of the ref's head; see `History.commit`. The ref is not moved."""
+    if _is_made(session, ref.commit, changes, message, author, parent):
+        return ref.commit
     if parent is not None and not ref.commit.startswith(parent):
         raise StaleParent(
             "The branch was updated since you opened this page. Please refresh and try again.",
@@ -217,3 +232,45 @@ def advance(
     if missing := sorted(fresh - commits.granted(session, row, fresh)):
         raise MissingBytes(f"no file of sha256 {missing[0]} was uploaded here", "Upload the file, then commit it.")
     return commits.write(session, row, list(after.values()), [ref.commit], message, author)
+
+
+def move(session: Session, row: RepositoryRow, ref: RefRow, after: str, message: str, author: str) -> None:
+    """Let a branch or pull request name the commit that was made on top of it, and note that; the last of a write."""
+    if after == ref.commit:
+        return
+    commits.point(session, row, ref.kind, ref.name, after)
+    if ref.kind == rows.PULL:
+        found = discussions.find(session, row.id, int(ref.name))
+        subject = message.partition("\n")[0]
+        discussions.add_event(session, found, discussions.COMMIT, author, {"subject": subject, "oid": after})
+    name = f"refs/pr/{ref.name}" if ref.kind == rows.PULL else ref.name
+    rows.audit(session, "commit", row.name, name, after, author)
+
+
+def _check_open(session: Session, row: RepositoryRow, ref: RefRow) -> None:
+    status = discussions.find(session, row.id, int(ref.name)).status
+    if status not in (discussions.DRAFT, discussions.OPEN):
+        raise WrongStatus(f"#{ref.name} is {status}, so nothing can be committed to it", "Open another pull request.")
+
+
+def _is_made(
+    session: Session, head: str, changes: Sequence[Change], message: str, author: str, parent: str | None
+) -> bool:
+    """Whether the head is what `changes` made of its only parent, by the same author in the same words.
+
+    Clients send a commit again when its answer was lost; deleting a file twice, say, must not be an error then.
+    """
+    row = session.get_one(CommitRow, head)
+    if (row.message, row.author) != (message, author):
+        return False
+    parents = session.scalars(select(CommitParentRow.parent).where(CommitParentRow.commit == head)).all()
+    if len(parents) != 1 or not parents[0].startswith(parent or ""):
+        return False
+    try:
+        after = trees.changed(trees.read(session, parents[0]), changes)
+    except (EntryNotFound, InvalidPath):
+        return False
+    made = trees.read(session, head)
+    return {path: (one.sha256, one.oid) for path, one in after.items()} == {
+        path: (one.sha256, one.oid) for path, one in made.items()
+    }

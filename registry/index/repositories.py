@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
 from registry.errors import RepositoryExists, RepositoryNotFound
-from registry.index import commits, rows
+from registry.index import commits, rows, trees
 from registry.index.database import Database
 from registry.index.tables import FormerNameRow, RepositoryRow, VersionRow
 from registry.index.trees import TreeEntry
@@ -75,6 +75,25 @@ class Repositories:
             commit = commits.write(session, row, [first] if first else [], [], "initial commit", author)
             commits.point(session, row, rows.BRANCH, MAIN, commit)
             rows.audit(session, "create", row.name, kind, "private" if private else "public", author)
+            return Repository.of(row)
+
+    def copy(self, source: Repository, commit: str, name: str, *, private: bool, author: str) -> Repository:
+        """Make a repository that begins with the files of a commit of another one.
+
+        Raises:
+            RepositoryExists: as for `create`.
+            MissingBytes: bytes of it are gone from the store.
+        """
+        with self._database.write() as session:
+            self._refuse_taken(session, name, source.kind)
+            rows.new_repository(session, name, source.kind, private)
+            row = rows.repository(session, name, source.kind)
+            files = [replace(entry, changed=None) for entry in trees.read(session, commit).values()]
+            made = commits.write(session, row, files, [], f"Duplicate from {source.name}", author)
+            commits.point(session, row, rows.BRANCH, MAIN, made)
+            row.card = dict(source.card)
+            session.flush()
+            rows.audit(session, "create", row.name, row.kind, f"a copy of {source.name} {commit}", author)
             return Repository.of(row)
 
     def find(self, name: str, kind: str = rows.MODEL) -> Repository:

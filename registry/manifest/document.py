@@ -1,4 +1,7 @@
-"""A manifest that was checked: typed where the registry reads it, and whole in `document`."""
+"""A manifest that was checked: typed where it is read often, and whole in its canonical bytes.
+
+An engine holds one beside each adapter in memory, so the nested document is made when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,10 @@ class Manifest:
 
     Attributes:
         canonical_bytes: the RFC 8785 form; all else is read from it.
-        document: every key, unknown ones included. Changing it changes nothing.
         typed: the keys of schema version 1, typed.
     """
 
     canonical_bytes: bytes = field(repr=False)
-    document: Mapping[str, Any] = field(compare=False)
     typed: Document = field(compare=False, repr=False)
 
     @classmethod
@@ -60,7 +61,7 @@ class Manifest:
         if len(data) > MAX_BYTES:
             raise ManifestError(f"{MANIFEST} has {len(data):,} bytes; {MAX_BYTES:,} are allowed", HINT)
         try:
-            document = _with_doubles(msgspec.json.decode(data, type=dict[str, Any]))
+            document = _parsed(data)
             canonical = rfc8785.dumps(document)
             typed = msgspec.convert(document, Document)
         except msgspec.ValidationError as error:
@@ -68,7 +69,7 @@ class Manifest:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, rfc8785.CanonicalizationError) as error:
             raise ManifestError(f"{MANIFEST} cannot be read: {error}", HINT) from error
         _check(typed)
-        return cls(canonical, document, typed)
+        return cls(canonical, typed)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -83,6 +84,11 @@ class Manifest:
             raise ManifestError(
                 f"{folder} holds no {MANIFEST}", "Pull a version, or publish the folder first."
             ) from error
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Every key, unknown ones included: a new copy each time."""
+        return _parsed(self.canonical_bytes)
 
     def canonical(self) -> bytes:
         """The RFC 8785 form, over which the digest is taken."""
@@ -127,6 +133,11 @@ class Manifest:
     def files(self) -> tuple[FileEntry, ...]:
         """The version's files, this manifest excepted."""
         return tuple(self.typed.files)
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = _with_doubles(msgspec.json.decode(data, type=dict[str, Any]))
+    return document
 
 
 def _with_doubles(value: Any) -> Any:

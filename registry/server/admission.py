@@ -27,6 +27,7 @@ from registry.index.trees import TreeEntry
 from registry.manifest import FileEntry
 from registry.protocol import Version
 from registry.selector import check_version, is_version
+from registry.server import files
 from registry.server.services import Services
 
 
@@ -80,7 +81,7 @@ def _check_signature(hub: Services, repository: Repository, content: Content) ->
     digests = {entry.path: entry.sha256 for entry in content.tree}
     digests[MANIFEST] = content.manifest.digest.removeprefix("sha256:")
     signature = next((entry for entry in content.tree if entry.path == SIGNATURE), None)
-    data = b"".join(hub.store.read(signature.sha256, 0, signature.size)) if signature and signature.size else None
+    data = files.load(hub, TreeEntry(SIGNATURE, signature.size, signature.sha256)) if signature else None
     hub.keys.trust(repository.namespace).check(data, digests)
 
 

@@ -8,7 +8,24 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from registry.server.adapters import ABOUT, aliases, audit, changes, keys, references, versions, webhooks, withdrawals
-from registry.server.hub import commit, commits, info, lfs, preupload, refs, repositories, resolve, tree, whoami, xet
+from registry.server.hub import (
+    cards,
+    commit,
+    commits,
+    discussions,
+    home,
+    info,
+    lfs,
+    likes,
+    preupload,
+    refs,
+    repositories,
+    resolve,
+    storage,
+    tree,
+    whoami,
+    xet,
+)
 from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
@@ -28,8 +45,13 @@ HUB = (
     lfs,
     xet,
     commit,
+    discussions,
+    likes,
+    storage,
+    cards,
     resolve,
-)  # resolve last: its paths begin with anything
+    home,
+)  # resolve and home last: their paths begin with anything
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -92,14 +92,19 @@ class Principal:
         if right != READ:
             self.require(right, repository.namespace)
 
-    def check_upload(self, repository: Repository) -> None:
-        """Refuse who may not send bytes for a repository: writers, and whoever may propose a change by a pull request.
+    def check_part(self, repository: Repository) -> None:
+        """Refuse who may not take part: open discussions and pull requests, and comment. Readers may, if signed in.
 
         Raises:
-            RepositoryNotFound, NotAuthenticated, NotPermitted: they may not.
+            RepositoryNotFound: it is private, and they may not read it.
+            NotAuthenticated: they are anonymous.
+            NotPermitted: their token only reads, or is for another namespace.
         """
         self.check(READ, repository)
         if self.user is None:
             raise NotAuthenticated("this needs a token", "Log in with `hf auth login`, or set HF_TOKEN.")
-        if RIGHTS.index(self.right) < RIGHTS.index(WRITE):
-            raise NotPermitted("this token may only read", "Use a token with the right to write.")
+        if self.right == READ or self.namespace not in (None, repository.namespace):
+            raise NotPermitted(
+                f"this token allows no discussions or pull requests in {repository.name}",
+                "Use a token with the right to write there.",
+            )

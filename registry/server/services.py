@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from registry.index import Aliases, Database, Log, Versions, meta
 from registry.index.accounts import Accounts
+from registry.index.discussions import Discussions
 from registry.index.following import Following
 from registry.index.history import History
 from registry.index.keys import Keys
+from registry.index.likes import Likes
+from registry.index.pulls import Pulls
 from registry.index.refs import Refs
 from registry.index.releases import Releases
 from registry.index.repositories import Repositories
+from registry.index.storage import Storage
 from registry.index.takedowns import Takedowns
 from registry.index.webhooks import Webhooks
 from registry.server.settings import Settings
@@ -33,6 +37,10 @@ class Services:
     repositories: Repositories
     history: History
     refs: Refs
+    discussions: Discussions
+    pulls: Pulls
+    likes: Likes
+    storage: Storage
     versions: Versions
     releases: Releases
     aliases: Aliases
@@ -64,6 +72,10 @@ class Services:
             repositories=Repositories(database),
             history=History(database),
             refs=Refs(database),
+            discussions=Discussions(database),
+            pulls=Pulls(database),
+            likes=Likes(database),
+            storage=Storage(database),
             versions=Versions(database),
             releases=Releases(database),
             aliases=Aliases(database),

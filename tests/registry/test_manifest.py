@@ -91,7 +91,7 @@ def test_the_digest_is_over_the_canonical_form() -> None:
 def test_a_later_change_of_the_document_changes_nothing() -> None:
     document = copy.deepcopy(DOCUMENT)
     manifest = Manifest.from_document(document)
-    document["licence"] = "mit"
+    document["licence"] = manifest.document["licence"] = "mit"
     assert manifest.document["licence"] == "apache-2.0"
 
 

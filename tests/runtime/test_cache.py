@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from adapterhub.ops import reference
-from adapterhub.runtime.passes.cache import SMALLEST, Filling, KeyValueCache, Lane, NewestTokens
+from adapterhub.runtime.passes.cache import GRANULE, SMALLEST, Block, Filling, KeyValueCache, Lane, NewestTokens
 
 LAYERS, KV_HEADS, WIDTH = 2, 2, 4
 
@@ -57,6 +58,31 @@ def test_rows_keep_their_history_while_others_join_leave_and_outgrow_their_lanes
         histories.pop(gone)
         step(cache, lanes[::-1], histories[::-1])
     assert [lane.block.capacity for lane in lanes] == [2 * SMALLEST, 4 * SMALLEST, SMALLEST, SMALLEST]
+
+
+@pytest.mark.parametrize("length", [GRANULE, SMALLEST], ids=["wider lanes", "another block"])
+@pytest.mark.parametrize("room", range(2 * LAYERS))
+def test_rows_that_found_no_memory_to_grow_in_are_continued_when_there_is_some(
+    monkeypatch: pytest.MonkeyPatch, length: int, room: int
+) -> None:
+    """Some layers have room by then, and others have not."""
+    torch.manual_seed(0)
+    cache = KeyValueCache()
+    histories: list[dict[int, list[torch.Tensor]]] = [{}, {}]
+    lanes = [read(cache, size, history) for size, history in zip((length, 5), histories, strict=True)]
+    grown, left = Block._grown, iter([True] * room)
+
+    def as_far_as_it_goes(block: Block, *stores: torch.Tensor) -> torch.Tensor:
+        if not next(left, False):
+            raise RuntimeError("out of memory")
+        return grown(block, *stores)
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="out of memory"):
+        patch.setattr(Block, "_grown", as_far_as_it_goes)
+        step(cache, lanes, [{layer: list(parts) for layer, parts in history.items()} for history in histories])
+    for _ in range(2):
+        step(cache, lanes, histories)
+    assert sum(len(block.lanes) for block in cache._blocks.values()) == len(lanes)
 
 
 def test_what_is_not_a_number_stays_in_its_own_lane() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 
 import pytest
@@ -31,6 +32,23 @@ def test_a_compact_adapter_has_the_same_tensors_in_one_block(backbone: Backbone,
     places = sorted((new.data_ptr(), new.data_ptr() + new.nbytes) for _, new in pairs)
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(places)), "none overlap"
     assert made.form == loaded.form and made.digest == loaded.digest
+
+
+def test_an_adapter_in_memory_is_its_tensors_and_little_else(backbone: Backbone, shelf: Shelf) -> None:
+    """What each of thousands keeps alive beside its numbers is what stays with the process once they are gone."""
+    loader, folder = AdapterLoader(backbone), shelf.registry.pull("acme/dora")
+    compact(loader.load(folder), CPU)  # what all adapters share is there from now on
+
+    def alive() -> tuple[int, int]:
+        gc.collect()
+        things = gc.get_objects()
+        return sum(type(thing) is torch.Tensor for thing in things), sum(type(thing) is dict for thing in things)
+
+    tensors, dicts = alive()
+    made = compact(loader.load(folder), CPU)
+    after = alive()
+    assert after[0] - tensors == len(made.tensors()) + 1, "and the block"
+    assert after[1] - dicts <= 8, "none for each module, none for the manifest's document"
 
 
 def test_moving_a_compact_adapter_keeps_shapes_types_and_layouts(backbone: Backbone, shelf: Shelf) -> None:

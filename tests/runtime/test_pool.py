@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapterhub.errors import AdapterError, RequestError
+from adapterhub.runtime.adapters import memory
 from adapterhub.runtime.residency import pool as pools
 from adapterhub.runtime.residency.entry import Stage
 from adapterhub.runtime.residency.pool import AdapterPool
@@ -144,7 +145,7 @@ def test_what_is_counted_on_outlives_discarding_and_every_eviction() -> None:
 
 def test_the_allocator_is_trimmed_once_enough_was_unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     trimmed = threading.Event()
-    monkeypatch.setattr(pools, "trim", trimmed.set)
+    monkeypatch.setattr(memory, "trim", trimmed.set)
     monkeypatch.setattr(pools, "TRIM_BYTES", 16)
     pool = Shelf().pool()
     for name in ("a", "b"):

@@ -95,7 +95,7 @@ def test_a_batch_never_waits_for_another_rows_adapter(backbone: Backbone, shelf:
     with Engine(backbone, shelf.registry) as engine:
         for name in ("lora4", "tags"):
             engine.follow(f"acme/{name}")
-        fetch = engine.pool._fetch
+        fetch = engine.pool._loader._fetch
 
         def slowly(version: Version) -> Path:
             if version.repository == "acme/dora":
@@ -103,7 +103,7 @@ def test_a_batch_never_waits_for_another_rows_adapter(backbone: Backbone, shelf:
                 assert go_on.wait(30)
             return fetch(version)
 
-        engine.pool._fetch = slowly
+        engine.pool._loader._fetch = slowly
         with ThreadPoolExecutor(2) as threads:
             mixed = threads.submit(engine.predict, [("acme/dora", ROW), ("acme/lora4", ROW)])
             assert begun.wait(10)

@@ -13,6 +13,7 @@ import ctypes
 import dataclasses
 import mmap
 import sys
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -34,9 +35,9 @@ def compact(adapter: Adapter, device: torch.device) -> Adapter:
     def copied(tensor: Tensor) -> Tensor:
         nonlocal used
         strides = torch.empty_like(tensor, device="meta").stride()  # of the copy that `clone` would make
-        typed = block[used : used + _aligned(tensor.nbytes)].view(tensor.dtype)
+        place = _within(block, tensor.dtype, used // tensor.itemsize, tensor.shape, strides)
         used += _aligned(tensor.nbytes)
-        return typed.as_strided(tensor.shape, strides).copy_(tensor)
+        return place.copy_(tensor)
 
     return dataclasses.replace(adapter.mapped(copied), block=block)
 
@@ -48,7 +49,7 @@ def on_device(adapter: Adapter, device: torch.device) -> Adapter:
     block = adapter.block.to(device, non_blocking=True)
 
     def moved(tensor: Tensor) -> Tensor:
-        return block.view(tensor.dtype).as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+        return _within(block, tensor.dtype, int(tensor.storage_offset()), tensor.shape, tensor.stride())
 
     there = dataclasses.replace(adapter.mapped(moved), block=block)
     if device.type == "cuda":
@@ -68,6 +69,11 @@ def _block(nbytes: int, *, pinned: bool) -> Tensor:
     if pinned or not nbytes:
         return torch.empty(nbytes, dtype=torch.uint8, pin_memory=pinned)
     return torch.frombuffer(mmap.mmap(-1, nbytes), dtype=torch.uint8)
+
+
+def _within(block: Tensor, dtype: torch.dtype, offset: int, shape: Sequence[int], strides: Sequence[int]) -> Tensor:
+    """A tensor in the memory of `block`; not a view, which would keep a second tensor alive beside each."""
+    return torch.empty(0, dtype=dtype, device=block.device).set_(block.untyped_storage(), offset, shape, strides)
 
 
 def _aligned(nbytes: int) -> int:

@@ -20,8 +20,11 @@ class Batch(Protocol):
     def join(self, rows: Sequence[Continuation]) -> None:
         """Read new sequences and choose their first tokens."""
 
-    def step(self) -> None:
-        """Add a token to each running sequence; those that are finished by it leave."""
+    def step(self, rows: Sequence[Continuation] | None = None) -> None:
+        """Add a token to each running sequence, or to `rows` of them alone; those that are finished by it leave.
+
+        Where it raises, each sequence is as it was before, and the step may be tried again.
+        """
 
     def drop(self, rows: Sequence[Continuation]) -> None:
         """Let `rows` leave before they are finished."""

@@ -68,16 +68,14 @@ class Block:
             self.lanes[lane.index] = last
 
     def reach(self, length: int) -> None:
-        """Let each lane have `length` positions at least."""
+        """Let each lane have `length` positions at least, in each layer from its next use on."""
         if length > self.stride:
             self.stride = -(-length // GRANULE) * GRANULE
-            for layer, (keys, values) in self.layers.items():
-                self.layers[layer] = (self._grown(keys, keys), self._grown(values, values))
 
     def layer(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of `layer` with room for all lanes; `like` is ``[..., kv_heads, n, head_dim]``."""
         found = self.layers.get(layer)
-        if found is None or found[0].shape[0] < len(self.lanes):
+        if found is None or found[0].shape[0] < len(self.lanes) or found[0].shape[2] < self.stride:
             keys, values = found or (None, None)
             found = self.layers[layer] = (self._grown(like, keys), self._grown(like, values))
         return found
@@ -113,9 +111,13 @@ class KeyValueCache:
             return lane.block.reach(lane.length + 1)
         old, new = lane.block, self._block(lane.length + 1)
         moved = new.open(lane.length + 1)
-        for layer, (keys, values) in old.layers.items():
-            for source, target in zip((keys, values), new.layer(layer, keys), strict=True):
-                target[moved.index, :, : lane.length] = source[lane.index, :, : lane.length]
+        try:
+            for layer, (keys, values) in old.layers.items():
+                for source, target in zip((keys, values), new.layer(layer, keys), strict=True):
+                    target[moved.index, :, : lane.length] = source[lane.index, :, : lane.length]
+        except BaseException:  # no memory, say: it stays where it is
+            self.close(moved)
+            raise
         self.close(lane)
         new.lanes[moved.index] = lane
         lane.block, lane.index = new, moved.index

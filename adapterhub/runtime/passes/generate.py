@@ -97,13 +97,17 @@ class RunningBatch:
             self._take(rows, logits)
             self._compose([*self.running, *rows])
 
-    def step(self) -> None:
-        """Add a token to each running sequence; those that are finished by it leave."""
-        if self.running:
-            self._take(self.running, self.next_logits())
-            for row in self.running:
+    def step(self, rows: Sequence[Continuation] | None = None) -> None:
+        """Add a token to each running sequence, or to `rows` of them alone; those that are finished by it leave.
+
+        Where it raises, each sequence is as it was before, and the step may be tried again.
+        """
+        rows, adapters = (self.running, self._prepared()) if rows is None else (rows, _map(rows))
+        if rows:
+            self._take(rows, self._feed(rows, adapters))
+            for row in rows:
                 _lane(row).length += 1
-            if any(row.finished for row in self.running):
+            if any(row.finished for row in rows):
                 self._compose(self.running)
 
     def drop(self, rows: Sequence[Continuation]) -> None:
@@ -118,14 +122,20 @@ class RunningBatch:
 
         The token's keys and values are stored, but count only once `step` has taken them.
         """
+        return self._feed(self.running, self._prepared())
+
+    def _prepared(self) -> AdapterMap:
+        """Who wears what of those that run, made once for the steps that they run together."""
         if not self._stacked and self._adapters is not None:  # the second step with these rows; more are likely
-            self._adapters, self._stacked = self._map(self._backbone.dtype), True
-        self._adapters = self._adapters or self._map(None)
-        rows, device = self.running, self._backbone.device
+            self._adapters, self._stacked = _map(self.running, self._backbone.dtype), True
+        self._adapters = self._adapters or _map(self.running)
+        return self._adapters
+
+    def _feed(self, rows: Sequence[Continuation], adapters: AdapterMap) -> Tensor:
+        device, first = self._backbone.device, self._backbone.first_position
         for row in rows:
             self._cache.make_room(_lane(row))
-        plan = Plan(self._adapters, NewestTokens([_lane(row) for row in rows], device))
-        first = self._backbone.first_position
+        plan = Plan(adapters, NewestTokens([_lane(row) for row in rows], device))
         with plans.running(plan):
             hidden = self._backbone.base(
                 input_ids=torch.tensor([[row.tokens[-1] for row in rows]], device=device),
@@ -144,7 +154,7 @@ class RunningBatch:
             encoded.append(EncodedRow(row.adapter, Encoded(row.prompt, None), Filling(row.lane, prefix)))
         hidden = read.last_hidden_states(self._backbone, encoded)
         last = torch.stack([states[-1] for states in hidden])
-        with plans.running(Plan(AdapterMap([(row.adapter, 1) for row in rows]))):
+        with plans.running(Plan(_map(rows))):
             return self._backbone.lm_head(last)  # type: ignore[misc,no-any-return]
 
     def _take(self, rows: Sequence[Continuation], logits: Tensor) -> None:
@@ -159,9 +169,6 @@ class RunningBatch:
                 row.lane = None
         self.running = neighbours([row for row in rows if not row.finished])
         self._adapters, self._stacked = None, False
-
-    def _map(self, stack_in: torch.dtype | None) -> AdapterMap:
-        return AdapterMap([(row.adapter, 1) for row in self.running], stack_in)
 
 
 def neighbours(rows: Sequence[Continuation]) -> list[Continuation]:
@@ -194,6 +201,10 @@ def encode_prompt(backbone: Backbone, row: Row) -> list[int]:
         )
     check_text(text)
     return list(backbone.tokenizer(text)["input_ids"])
+
+
+def _map(rows: Sequence[Continuation], stack_in: torch.dtype | None = None) -> AdapterMap:
+    return AdapterMap([(row.adapter, 1) for row in rows], stack_in)
 
 
 def _worn_by(row: Continuation) -> str:

@@ -40,6 +40,7 @@ class PaddedBatch:
         self._choose: Callable[[Sequence[Continuation], Tensor], list[int]] = (
             Choice(backbone) if backbone.is_encoder_decoder else lambda _, logits: logits.argmax(-1).tolist()
         )
+        self._pasts: list[RowPast] = []  # of those that run, until a step brings them together in `_past`
         self._past: Past | None = None
         self._adapters: AdapterMap | None = None
         self._stacked = False
@@ -53,15 +54,28 @@ class PaddedBatch:
         self._take(rows, self._logits(hidden, AdapterMap([(row.adapter, 1) for row in rows])))
         self._compose([*self._kept(), *zip(rows, pasts, strict=True)])
 
-    def step(self) -> None:
-        """Add a token to each running sequence; those that are finished by it leave."""
-        if self._past is None:
-            return
-        logits = self.next_logits()
-        self._past.accept()
-        self._take(self.running, logits)
-        if any(row.finished for row in self.running):
-            self._compose(self._kept())
+    def step(self, rows: Sequence[Continuation] | None = None) -> None:
+        """Add a token to each running sequence, or to `rows` of them alone; those that are finished by it leave.
+
+        Where it raises, each sequence is as it was before, and the step may be tried again.
+        """
+        others: list[tuple[Continuation, RowPast]] = []
+        if rows is not None:
+            kept = self._kept()
+            others = [pair for pair in kept if pair[0] not in rows]
+            self._compose([pair for pair in kept if pair[0] in rows])
+        try:
+            self._step()
+        finally:
+            if others:
+                self._compose([*self._kept(), *others])
+
+    def _step(self) -> None:
+        if self.running:
+            self._take(self.running, self.next_logits())
+            self._together().accept()
+            if any(row.finished for row in self.running):
+                self._compose(self._kept())
 
     def drop(self, rows: Sequence[Continuation]) -> None:
         """Let `rows` leave before they are finished."""
@@ -75,12 +89,11 @@ class PaddedBatch:
 
         The token's keys and values are stored, but count only once `step` has taken them.
         """
-        if self._past is None:
-            raise ValueError("no row is running; join some first")
+        past = self._together()
         if not self._stacked and self._adapters is not None:  # the second step with these rows; more are likely
             self._adapters, self._stacked = self._map(self._backbone.dtype), True
         self._adapters = self._adapters or self._map(None)
-        hidden = self._feed(self._backbone, [row.tokens[-1] for row in self.running], self._past, self._adapters)
+        hidden = self._feed(self._backbone, [row.tokens[-1] for row in self.running], past, self._adapters)
         return self._logits(hidden, self._adapters)
 
     def _logits(self, hidden: Tensor, adapters: AdapterMap) -> Tensor:
@@ -92,14 +105,20 @@ class PaddedBatch:
             row.accept(token)
 
     def _kept(self) -> list[tuple[Continuation, RowPast]]:
-        return [] if self._past is None else list(zip(self.running, self._past.rows(), strict=True))
+        pasts = self._pasts if self._past is None else self._past.rows()
+        return list(zip(self.running, pasts, strict=True))
+
+    def _together(self) -> Past:
+        if self._past is None:
+            self._past = Past(self._pasts)  # which may find no memory
+            self._pasts = []
+        return self._past
 
     def _compose(self, rows: Sequence[tuple[Continuation, RowPast]]) -> None:
-        """Run `rows` from now on, without those that are finished."""
+        """Run `rows` from now on, without those that are finished; cannot fail, so that no row is ever without past."""
         pasts = {id(row): past for row, past in rows}
-        running = neighbours([row for row, _ in rows if not row.finished])
-        past = Past([pasts[id(row)] for row in running]) if running else None  # which may find no memory
-        self.running, self._past = running, past
+        self.running = neighbours([row for row, _ in rows if not row.finished])
+        self._pasts, self._past = [pasts[id(row)] for row in self.running], None
         self._adapters, self._stacked = None, False
 
     def _map(self, stack_in: torch.dtype | None) -> AdapterMap:

@@ -30,7 +30,7 @@ class Stage(StrEnum):
 
 @dataclass
 class Tally:
-    """What happened to one version since the engine began, evictions survived.
+    """What happened to one version since the engine began or it was last unloaded, evictions survived.
 
     Attributes:
         loads: how often it was read from disk.
@@ -53,6 +53,7 @@ class Entry:
     """One version that is in memory or on its way there. Changed by the pool alone, under its lock.
 
     Attributes:
+        names: the versions of this content by which it is asked for until it is in host memory, the first one first.
         host: the adapter in host memory, once it is loaded and checked.
         slot: the adapter on the device, once it is there; None where it has no slot.
         claims: requests under way that entered with it; while there are any, its host memory is not given up.
@@ -63,6 +64,7 @@ class Entry:
 
     version: Wearable
     tally: Tally
+    names: list[Version] = field(default_factory=list)
     host: Future[Adapter] = field(default_factory=Future)
     slot: Future[Adapter] | None = None
     nbytes: int = 0
@@ -96,6 +98,11 @@ class Entry:
     def idle(self) -> bool:
         """Whether nobody counts on it."""
         return not self.claims and not self.leases
+
+    def ask_as(self, version: Wearable) -> None:
+        """Let it be fetched by the name of `version` too, should it not be had by those before."""
+        if isinstance(version, Version) and not self.host.done() and str(version) not in map(str, self.names):
+            self.names.append(version)
 
     def arrived(self, adapter: Adapter, seconds: float) -> None:
         """Note that it was loaded in so many `seconds`."""

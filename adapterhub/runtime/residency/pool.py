@@ -1,7 +1,7 @@
 """Which versions are in memory: host memory first, then a slot on the device; both bounded, both by digest.
 
-Where the device computes in host memory, taking a slot copies nothing. A version is loaded once however many ask, in
-threads of the pool's own, never in one that computes.
+Where the device computes in host memory, taking a slot copies nothing. A version is loaded once however many ask, by
+the loader's threads, never in one that computes.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from adapterhub.errors import EngineClosed, RequestError
+from adapterhub.errors import EngineClosed
 from adapterhub.runtime.adapters.adapter import Adapter
-from adapterhub.runtime.adapters.memory import on_device, trim
 from adapterhub.runtime.residency.entry import Entry, Wearable
+from adapterhub.runtime.residency.loader import Loader
 from adapterhub.runtime.residency.status import Tier
 from adapterhub.runtime.residency.tiers import Budget, Tiers
 from registry import Version
@@ -52,10 +51,9 @@ class AdapterPool:
         """
         self.budget = budget
         self.changed = threading.Condition()
-        self._fetch, self._read, self._device = fetch, read, device
-        self._loaders = ThreadPoolExecutor(loaders, thread_name_prefix="adapter-loader")
-        self._copier = ThreadPoolExecutor(1, thread_name_prefix="adapter-copier")  # no copy waits for a load
+        self._device = device
         self._tiers = Tiers(budget)
+        self._loader = Loader(fetch, read, device, self._tiers, self.changed, loaders)
         self._closed = False
 
     def claim(self, version: Version) -> Entry:
@@ -69,7 +67,7 @@ class AdapterPool:
         with self.changed:
             entry, fresh = self._claimed(version)
             if fresh:
-                self._loaders.submit(self._load, entry, version)
+                self._loader.load(entry)
             return entry
 
     def claim_made(self, version: Wearable, make: Callable[[], Adapter]) -> Entry:
@@ -81,7 +79,7 @@ class AdapterPool:
             entry, fresh = self._claimed(version)
         try:
             if fresh:
-                self._settle(entry, make)
+                self._loader.settle(entry, make)
             entry.host.result()
         except BaseException:
             self.unclaim(entry)
@@ -154,7 +152,7 @@ class AdapterPool:
                 if adapter.block is None or adapter.block.device == self._device:
                     slot.set_result(adapter)
                 else:
-                    self._copier.submit(self._place, slot, adapter)
+                    self._loader.place(slot, adapter)
             if entry.slot is None or not entry.placed:
                 return None
             filled = entry.slot
@@ -199,6 +197,12 @@ class AdapterPool:
                 self._drop_if_doomed(entry)
                 self.changed.notify_all()
 
+    def in_use(self, digest: str) -> bool:
+        """Whether a request counts on the version of `digest`, or it is pinned."""
+        with self.changed:
+            entry = self._tiers.find(digest)
+            return entry is not None and (entry.pinned or not entry.idle)
+
     def vacate(self, digest: str) -> bool:
         """Give back the slot of `digest` if no request counts on it; whether it has none now.
 
@@ -227,8 +231,7 @@ class AdapterPool:
         with self.changed:
             self._closed = True
             self.changed.notify_all()
-        self._loaders.shutdown(cancel_futures=True)
-        self._copier.shutdown(cancel_futures=True)
+        self._loader.close()
         with self.changed:
             for entry in self._tiers.entries():
                 if not entry.host.done():
@@ -239,54 +242,10 @@ class AdapterPool:
             raise EngineClosed()
         entry, fresh = self._tiers.ask(version)
         entry.doomed = False  # the digest says that what is here is what is asked for
+        entry.ask_as(version)
         entry.claims += 1
         return entry, fresh
 
-    def _load(self, entry: Entry, version: Version) -> None:
-        """Fetch, read and check, in a loader's thread."""
-
-        def load() -> Adapter:
-            folder = self._fetch(version)
-            entry.reading = True
-            return self._read(folder)
-
-        self._settle(entry, load)
-
-    def _settle(self, entry: Entry, load: Callable[[], Adapter]) -> None:
-        """Fill the entry's place in host memory; a failure goes to all who count on it, and the next one tries anew."""
-        started = time.perf_counter()
-        try:
-            adapter = load()
-            with self.changed:
-                self._tiers.check_size(entry, adapter.nbytes())
-        except BaseException as error:
-            with self.changed:
-                self._tiers.forget(entry)
-                if not entry.host.done():  # else the pool was closed meanwhile
-                    told = error if isinstance(error, Exception) else RequestError("interrupted", "Ask again.")
-                    entry.host.set_exception(told)
-            if not isinstance(error, Exception):
-                raise  # an interrupt belongs to this thread
-            return
-        with self.changed:
-            if entry.host.done():
-                return
-            entry.arrived(adapter, time.perf_counter() - started)
-            entry.host.set_result(adapter)
-            self._tiers.arrived(entry)
-            self._drop_if_doomed(entry)
-
-    def _place(self, slot: Future[Adapter], adapter: Adapter) -> None:
-        """Copy to the device, in a loader's thread."""
-        try:
-            slot.set_result(on_device(adapter, self._device))
-        except BaseException as error:  # out of memory, say: for the rows that wanted it
-            slot.set_exception(error if isinstance(error, RuntimeError) else RuntimeError(str(error)))
-        with self.changed:
-            self.changed.notify_all()
-
     def _drop_if_doomed(self, entry: Entry) -> None:
-        if entry.doomed and entry.idle and entry.host.done():
-            self._tiers.forget(entry)
-            if self._tiers.freed(TRIM_BYTES) and not self._closed:
-                self._loaders.submit(trim)
+        if self._tiers.forget_if_doomed(entry) and self._tiers.freed(TRIM_BYTES) and not self._closed:
+            self._loader.trim()

@@ -45,6 +45,10 @@ class Swapper:
         finally:
             self._pool.unclaim(entry)
 
+    def in_use(self, version: Version) -> bool:
+        """Whether a request counts on it, or an operator pinned it."""
+        return self._pool.in_use(version.digest)
+
     def release(self, version: Version) -> bool:
         """Give its place up as soon as no request counts on it; whether that is so now."""
         return self._pool.vacate(version.digest)

@@ -172,6 +172,14 @@ class Tiers:
             self._host_bytes -= entry.nbytes
             self._freed += entry.nbytes
 
+    def forget_if_doomed(self, entry: Entry) -> bool:
+        """Return what `entry` holds if it is given up and nobody counts on it; whether that is so."""
+        gone = entry.doomed and entry.idle and entry.host.done()
+        if gone:
+            self.forget(entry)
+            self._tallies.pop(entry.digest, None)
+        return gone
+
     def freed(self, enough: int) -> bool:
         """Whether `enough` bytes of host memory were given up since this was last so."""
         if self._freed < enough:

@@ -14,7 +14,8 @@ from registry.index.tables.base import Table
 class DiscussionRow(Table):
     """A discussion, or a pull request (`base` is then the branch that it asks to change).
 
-    `status`: draft, open, closed or merged. `merged` is the commit that merging made.
+    `status`: draft, open, closed or merged. `start` is the commit of the base that a pull request began from, and stays
+    what it is compared with, whatever is squashed; `merged` is the commit that merging made.
     """
 
     __tablename__ = "discussions"
@@ -26,12 +27,16 @@ class DiscussionRow(Table):
     author: Mapped[str] = mapped_column(String(96))
     status: Mapped[str] = mapped_column(String(8))
     base: Mapped[str | None] = mapped_column(String(256))
+    start: Mapped[str | None] = mapped_column(ForeignKey("commits.oid"))
     merged: Mapped[str | None] = mapped_column(String(40))
     created: Mapped[datetime]
 
 
 class DiscussionEventRow(Table):
-    """One entry of a discussion. `kind`: comment, status-change, commit or title-change; `data` as the Hub sends it."""
+    """One entry of a discussion. `kind`: comment, status-change, commit or title-change; `data` depends on it.
+
+    A comment's ``texts`` are all that it ever said, the newest last, and it may be ``hidden``; then they are gone.
+    """
 
     __tablename__ = "discussion_events"
     id: Mapped[int] = mapped_column(primary_key=True)

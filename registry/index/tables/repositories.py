@@ -1,4 +1,4 @@
-"""Repositories, the names that they had, and who was let into the gated ones."""
+"""Repositories, the names that they had, who was let into the gated ones, and who likes them."""
 
 from __future__ import annotations
 
@@ -59,4 +59,13 @@ class AccessRow(Table):
     user_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     status: Mapped[str] = mapped_column(String(8))
     reason: Mapped[str] = mapped_column(default="")
+    created: Mapped[datetime]
+
+
+class LikeRow(Table):
+    """A user likes a repository; `RepositoryRow.likes` counts these rows."""
+
+    __tablename__ = "likes"
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, index=True)
     created: Mapped[datetime]

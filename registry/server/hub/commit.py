@@ -7,24 +7,26 @@ import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
 from registry.errors import InvalidReference, MissingBytes, TooLarge
+from registry.index.discussions import Discussion
 from registry.index.trees import Change, Delete, Put, TreeEntry, check_path
-from registry.server import files
+from registry.server import files, pushes
 from registry.server.hub.attributes import MAX_REGULAR_BYTES
 from registry.server.hub.repositories import address
 from registry.server.wire.bodies import spool
-from registry.server.wire.context import Caller, Endpoint, Hub, Writable
+from registry.server.wire.context import Caller, Endpoint, Hub, Readable
 from registry.server.wire.quoting import REPOSITORY
 
 router = APIRouter()
 MAX_LINE = MAX_REGULAR_BYTES * 2  # bytes; base64 makes four of three
 MAX_CHANGES = 25_000
+MAX_MESSAGE = 65_536  # characters
 
 
 class Line(msgspec.Struct):
@@ -45,24 +47,32 @@ class Draft:
 
 @router.post(REPOSITORY + "/commit/{revision:segment}")
 async def commit(
-    request: Request, repository: Writable, hub: Hub, caller: Caller, endpoint: Endpoint, revision: str
+    request: Request,
+    repository: Readable,
+    hub: Hub,
+    caller: Caller,
+    endpoint: Endpoint,
+    revision: str,
+    create_pr: Literal["0", "1"] = "0",
 ) -> dict[str, Any]:
-    """Put a commit on top of a branch or pull request."""
+    """Put a commit on top of a branch or pull request, or open a pull request with it."""
+    proposed = create_pr == "1"
+    await run_in_threadpool(pushes.check, hub, caller, repository, revision, create_pr=proposed)
     with hub.scratch.folder() as folder:
         body = folder / "body"
         await spool(request, body, hub.settings.max_commit_bytes)
 
-        def apply() -> str:
+        def apply() -> tuple[Discussion | None, str]:
             draft = read(hub, body)
             sent = [one.entry for one in draft.changes if isinstance(one, Put) and one.entry.oid]
             files.grant(hub, repository, sent)
-            return hub.history.commit(
-                repository, revision, draft.changes, draft.message, caller.name, parent=draft.parent
-            )
+            what = (repository, revision, draft.changes, draft.message, caller.name, draft.parent)
+            return hub.pulls.propose(*what) if proposed else (None, hub.history.commit(*what))
 
-        oid = await run_in_threadpool(apply)
+        opened, oid = await run_in_threadpool(apply)
     where = address(endpoint, repository.kind, repository.name)
-    return {"success": True, "commitUrl": f"{where}/commit/{oid}", "commitOid": oid, "hookOutput": ""}
+    answer = {"success": True, "commitUrl": f"{where}/commit/{oid}", "commitOid": oid, "hookOutput": ""}
+    return answer | ({"pullRequestUrl": f"{where}/discussions/{opened.number}"} if opened else {})
 
 
 def read(hub: Hub, body: Path) -> Draft:
@@ -106,7 +116,9 @@ def _apply(hub: Hub, draft: Draft, line: Line) -> None:
     match line.key:
         case "header":
             summary, description = str(value["summary"]), str(value.get("description") or "")
-            draft.message = f"{summary}\n\n{description}".strip()
+            draft.message = f"{summary}\n\n{description}".replace("\0", "").strip()
+            if len(draft.message) > MAX_MESSAGE:
+                raise TooLarge(f"a commit's message has at most {MAX_MESSAGE:,} characters", "Shorten it.")
             draft.parent = value.get("parentCommit") or None
         case "file":
             path = check_path(value["path"])
@@ -116,9 +128,9 @@ def _apply(hub: Hub, draft: Draft, line: Line) -> None:
         case "lfsFile":
             draft.changes.append(Put(_uploaded(hub, check_path(value["path"]), str(value["oid"]))))
         case "deletedFile":
-            draft.changes.append(Delete(value["path"]))
+            draft.changes.append(Delete(str(value["path"])))
         case "deletedFolder":
-            draft.changes.append(Delete(value["path"], folder=True))
+            draft.changes.append(Delete(str(value["path"]), folder=True))
         case other:
             raise InvalidReference(f"{other[:40]!r} is no part of a commit", "Use a Hub client to commit.")
 

@@ -67,7 +67,7 @@ class Completion(BaseModel):
 def batch(body: Batch, repository: Readable, hub: Hub, caller: Caller, endpoint: Endpoint) -> JSONResponse:
     """Where to send each object; one that is here already gets no address."""
     multipart = "multipart" in body.transfers
-    caller.check_upload(repository)
+    caller.check_part(repository)
     granted = files.granted(hub, repository, [one.oid for one in body.objects])
     objects = []
     for one in body.objects:
@@ -130,7 +130,7 @@ def complete(body: Completion, hub: Hub, ticket: str) -> dict[str, Any]:
 @router.post(FILES[1] + ".git/info/lfs/verify")
 def verify(body: Object, repository: Readable, hub: Hub, caller: Caller) -> dict[str, Any]:
     """Whether an object arrived."""
-    caller.check_upload(repository)
+    caller.check_part(repository)
     if body.oid not in files.granted(hub, repository, [body.oid]) or files.size_of(hub, body.oid) != body.size:
         raise MissingBytes(f"{body.oid} of {body.size:,} bytes is not here", "Send it again.")
     return {}

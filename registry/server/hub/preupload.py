@@ -11,6 +11,7 @@ from pathspec import GitIgnoreSpec
 from pydantic import BaseModel, Field
 
 from registry.index.trees import check_path
+from registry.server import files, pushes
 from registry.server.hub.attributes import MAX_REGULAR_BYTES, NAME, Attributes
 from registry.server.wire.context import Caller, Hub, Readable
 from registry.server.wire.quoting import REPOSITORY
@@ -40,15 +41,14 @@ def preupload(
     body: Files, repository: Readable, hub: Hub, caller: Caller, revision: str, create_pr: Literal["0", "1"] = "0"
 ) -> dict[str, Any]:
     """For each file whether it is sent in the commit or before it, is ignored, or is there already."""
-    if create_pr != "1":
-        caller.check("write", repository)
+    pushes.check(hub, caller, repository, revision, create_pr=create_pr == "1")
     tree = hub.history.tree(hub.history.revision(repository, revision).commit)
 
     def text_of(path: str) -> str:
         entry = tree.get(path)
         if entry is None or entry.size > MAX_RULES_BYTES:
             return ""
-        return b"".join(hub.store.read(entry.sha256, 0, entry.size)).decode(errors="replace") if entry.size else ""
+        return files.load(hub, entry).decode(errors="replace")
 
     attributes = Attributes(text_of(NAME))
     ignored = GitIgnoreSpec.from_lines((body.gitIgnore or text_of(".gitignore")).splitlines())

@@ -37,7 +37,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 @router.get(REPOSITORY + "/xet-write-token/{revision:segment}")
 def write_token(repository: Readable, hub: Hub, caller: Caller, endpoint: Endpoint) -> JSONResponse:
     """Where this server takes Xet's bytes, and a token for it."""
-    caller.check_upload(repository)
+    caller.check_part(repository)
     token = hub.tickets.sign(XetTicket(repository.kind, repository.name, caller.name))
     url, over = f"{endpoint}/_cas/{hub.cas_instance()}/{caller.name}", int(time.time()) + XET_AGE
     headers = {"X-Xet-Cas-Url": url, "X-Xet-Access-Token": token, "X-Xet-Token-Expiration": str(over)}

@@ -20,6 +20,7 @@ from registry import errors
 STATUSES: tuple[tuple[type[errors.RegistryError], int, str], ...] = (
     (errors.RepositoryNotFound, 404, "RepoNotFound"),
     (errors.EntryNotFound, 404, "EntryNotFound"),
+    (errors.DiscussionNotFound, 404, ""),
     (errors.NotFound, 404, "RevisionNotFound"),
     (errors.GatedRepository, 403, "GatedRepo"),
     (errors.NotAuthenticated, 401, ""),

@@ -1,4 +1,4 @@
-"""A server's application on SQLite, asked through Starlette's own test client: no sockets."""
+"""A server's application, asked without sockets: on SQLite (`client`), or on both databases (`app`)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from registry.index.accounts import ORGANISATION, USER
 from registry.server.app import create_app
 from registry.server.services import Services
 from registry.server.settings import Settings
+from tests.support.hub import DATABASES, PostgreSQL
+from tests.support.hub_app import HubApp
 
 
 @pytest.fixture
@@ -55,3 +57,20 @@ def acme(hub: Services) -> str:
     """An organisation without members."""
     hub.accounts.create("acme", ORGANISATION, "test")
     return "acme"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    cluster = PostgreSQL()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(params=DATABASES)
+def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HubApp]:
+    """With the public repository ``alice/m``."""
+    database = request.getfixturevalue("postgresql").create() if request.param == "postgresql" else ""
+    made = HubApp(tmp_path / "hub", database)
+    made.create()
+    yield made
+    made.hub.close()

@@ -129,8 +129,10 @@ def upgrade() -> None:
         sa.Column("author", sa.String(length=96), nullable=False),
         sa.Column("status", sa.String(length=8), nullable=False),
         sa.Column("base", sa.String(length=256), nullable=True),
+        sa.Column("start", sa.String(length=40), nullable=True),
         sa.Column("merged", sa.String(length=40), nullable=True),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["start"], ["commits.oid"], name=op.f("fk_discussions_start")),
         sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name=op.f("fk_discussions_repository_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_discussions")),
         sa.UniqueConstraint("repository_id", "number", name=op.f("uq_discussions_repository_id_number")),
@@ -145,6 +147,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("former_names", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_former_names_repository_id"), ["repository_id"], unique=False)
+
+    op.create_table(
+        "likes",
+        sa.Column("repository_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name=op.f("fk_likes_repository_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["accounts.id"], name=op.f("fk_likes_user_id")),
+        sa.PrimaryKeyConstraint("repository_id", "user_id", name=op.f("pk_likes")),
+    )
+    with op.batch_alter_table("likes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_likes_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "memberships",
@@ -409,6 +423,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_memberships_user_id"))
 
     op.drop_table("memberships")
+    with op.batch_alter_table("likes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_likes_user_id"))
+
+    op.drop_table("likes")
     with op.batch_alter_table("former_names", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_former_names_repository_id"))
 
