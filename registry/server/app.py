@@ -72,10 +72,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="adapterhub", description=ABOUT, lifespan=lifespan)
     app.state.services = services
+    for documented in ADAPTERS:  # first: the Hub's paths that begin with anything are those of these, too
+        app.include_router(documented.router)
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)
-    for documented in ADAPTERS:
-        app.include_router(documented.router)
     failures.install(app)
     app.add_middleware(CappedBodies)
     app.add_middleware(RawPath)

@@ -8,7 +8,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from registry.errors import InvalidReference, RefExists
-from registry.index import commits, rows
 from registry.index.refnames import check_ref_name
 from registry.server.services import Services
 from tests.registry.server.adapters import adapter_repository, commit
@@ -61,8 +60,8 @@ def test_the_history_of_a_pull_request_is_squashed(
 ) -> None:
     repository = adapter_repository(hub, tmp_path)
     head = hub.history.revision(repository, "main").commit
-    with hub.database.write() as session:
-        commits.point(session, rows.repository(session, repository.name), rows.PULL, "1", head)
+    body = {"title": "a licence", "description": "", "pullRequest": True}
+    assert client.post("/api/models/ada/intent/discussions", json=body, headers=ada).json()["num"] == 1
     commit(hub, repository, {"LICENSE": b"MIT"}, to="refs/pr/1")
     answer = client.post(
         "/api/models/ada/intent/super-squash/refs%2Fpr%2F1", json={"message": "one\n\nall of it"}, headers=ada
