@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from registry.errors import RegistryError
+    from registry.finding import AdapterFound, AdapterQuery
     from registry.follow import Follower
     from registry.local import LocalRegistry
     from registry.manifest import Facts, Manifest
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DISTRIBUTION = "adapterhub"  # what pip calls the package that this one comes with
 
 _HOMES = {
+    "AdapterFound": "registry.finding",
+    "AdapterQuery": "registry.finding",
     "AliasChange": "registry.protocol",
     "Facts": "registry.manifest",
     "Follower": "registry.follow",
@@ -40,6 +43,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "AdapterFound",
+    "AdapterQuery",
     "AliasChange",
     "Facts",
     "Follower",

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from registry.admit import admit
+from registry.cards import card_reader
 from registry.errors import (
     AdmissionRefused,
     CorruptBlob,
@@ -34,12 +35,15 @@ from registry.errors import (
     VersionNotFound,
     YankedWarning,
 )
+from registry.finding import AdapterFound, AdapterQuery
 from registry.folder import MANIFEST, SIGNATURE
 from registry.gather import gather
 from registry.index import Aliases, Content, Database, Log, StoredVersion, Versions
+from registry.index.catalogue import Catalogue
+from registry.index.search import Search
 from registry.manifest import Facts, FileEntry
 from registry.protocol import AliasChange, AuditEntry, Changes, RepositorySummary, Version, VersionFacts
-from registry.resolve import choose, latest, usable
+from registry.resolve import choose, usable
 from registry.selector import Kind, check_alias, check_repository, check_version, parse_reference, precedence
 from registry.signing import TRUST_FILE, TrustStore
 from registry.store import CACHE_BYTES, BlobStore, FolderObjects, Scratch, Snapshots
@@ -69,7 +73,9 @@ class LocalRegistry:
         self._store = BlobStore(FolderObjects(self.root, self._scratch))
         self._snapshots = Snapshots(self.root / "snapshots", self._scratch, self._store, cache_bytes)
         database = Database.in_file(self.root / "index.sqlite")
-        self._versions, self._aliases, self._log = Versions(database), Aliases(database), Log(database)
+        self._versions = Versions(database, card_reader(self._store))
+        self._aliases, self._log = Aliases(database), Log(database)
+        self._search, self._catalogue = Search(database), Catalogue(database)
         self._trust = trust or TrustStore()
         self._warned: set[str] = set()
 
@@ -146,8 +152,11 @@ class LocalRegistry:
 
     def list(self, *, base: str | None = None, task: str | None = None) -> Sequence[RepositorySummary]:
         """All repositories in the order of their ids, or those of one base or task (by their newest version)."""
-        summaries = (self._summary(name) for name in self._versions.repositories())
-        return [one for one in summaries if base in (None, one.base) and task in (None, one.task)]
+        return self._catalogue.summaries(base=base, task=task)
+
+    def search(self, query: AdapterQuery, *, limit: int = 100) -> Sequence[AdapterFound]:
+        """The first `limit` adapters that a query asks for, in its order."""
+        return self._search.first(query, limit)
 
     def versions(self, repository: str) -> Sequence[Version]:
         """All versions of a repository, the highest first, whatever their status.
@@ -264,20 +273,6 @@ class LocalRegistry:
         raise CorruptBlob(
             f"{entry.path} of {version} is damaged in the store, and no snapshot has it intact",
             f"Publish the same content as {version} again: that puts its bytes back.",
-        )
-
-    def _summary(self, repository: str) -> RepositorySummary:
-        view = self._versions.view(repository)
-        chosen = latest(view.versions)
-        newest = chosen or max(view.versions, key=lambda one: precedence(one.version), default=None)
-        manifest = self._versions.stored(view.name, newest.version).content.manifest if newest else None
-        return RepositorySummary(
-            repository=view.name,
-            latest=chosen,
-            versions=len(view.versions),
-            task=manifest.task.name if manifest else None,
-            base=manifest.base.id if manifest else None,
-            aliases=view.aliases,
         )
 
     def _refuse_change(self, action: str, reference: str, detail: str = "") -> NoReturn:

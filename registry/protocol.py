@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from registry.finding import AdapterFound, AdapterQuery
 from registry.manifest import Facts, Manifest
 
 Status = Literal["active", "yanked", "revoked"]
@@ -80,7 +81,8 @@ class VersionFacts:
 class AuditEntry:
     """One change or refusal. `action` is the verb, ``refused`` after a dash where nothing was done.
 
-    `actor` is who did it, empty without a server; `id` grows with each entry.
+    `actor` is who did it: empty without a server, ``os:name`` for a command on the server's machine; `id` grows with
+    each entry.
     """
 
     at: datetime
@@ -122,6 +124,9 @@ class Registry(Protocol):
 
     def list(self, *, base: str | None = None, task: str | None = None) -> Sequence[RepositorySummary]:
         """Repositories in the order of their ids, of one base or task if named."""
+
+    def search(self, query: AdapterQuery, *, limit: int = 100) -> Sequence[AdapterFound]:
+        """The first `limit` adapters that a query asks for, in its order."""
 
     def versions(self, repository: str) -> Sequence[Version]:
         """All versions of a repository, the highest first, whatever their status."""

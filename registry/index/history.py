@@ -27,9 +27,11 @@ from registry.errors import (
 )
 from registry.index import commits, discussions, rows, trees
 from registry.index.database import Database
+from registry.index.facts import CardReader, main_moved, no_card
 from registry.index.repositories import Repository
 from registry.index.tables import CommitParentRow, CommitRow, RefRow, RepositoryRow, VersionRow
 from registry.index.trees import Change, Put, TreeEntry
+from registry.selector import MAIN
 
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _QUALIFIED = re.compile(r"refs/(heads|tags|pr|aliases)/(.+)")
@@ -68,8 +70,8 @@ class Commit:
 class History:
     """The commits of all repositories of a database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, read_card: CardReader = no_card) -> None:
+        self._database, self._read_card = database, read_card
 
     def revision(self, repository: Repository, text: str) -> Revision:
         """The commit that a branch, tag, ``refs/pr/N``, alias or commit (from 7 digits on) stands for.
@@ -146,7 +148,9 @@ class History:
             ref = branch(session, row, revision)
             if ref.kind == rows.PULL:
                 _check_open(session, row, ref)
-            after = advance(session, row, ref, changes, message, author, parent)
+            before, after = ref.commit, advance(session, row, ref, changes, message, author, parent)
+            if (ref.kind, ref.name) == (rows.BRANCH, MAIN):
+                main_moved(session, row, before, after, self._read_card)
             move(session, row, ref, after, message, author)
             return after
 

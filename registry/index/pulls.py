@@ -16,6 +16,7 @@ from registry.errors import MergeConflict, RevisionNotFound, WrongStatus
 from registry.index import commits, discussions, history, merging, rows, trees
 from registry.index.database import Database
 from registry.index.discussions import Discussion
+from registry.index.facts import CardReader, main_moved, no_card
 from registry.index.repositories import Repository
 from registry.index.tables import CommitParentRow, DiscussionRow, RefRow, RepositoryRow
 from registry.index.trees import Change, TreeEntry
@@ -41,8 +42,8 @@ class Sides:
 class Pulls:
     """The pull requests of all repositories of a database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, read_card: CardReader = no_card) -> None:
+        self._database, self._read_card = database, read_card
 
     def open(self, repository: Repository, title: str, text: str, author: str) -> Discussion:
         """Begin a pull request for the main branch with no commits yet: a draft.
@@ -134,6 +135,8 @@ class Pulls:
             tree = list(merging.merge(start, ours, theirs).values())
             message = f"{found.title} (#{number})"
             oid = commits.write(session, row, tree, [base.commit, head.commit], message, author)
+            if base.name == MAIN:
+                main_moved(session, row, base.commit, oid, self._read_card)
             commits.point(session, row, base.kind, base.name, oid)
             if text:
                 discussions.add_comment(session, found, text, author)

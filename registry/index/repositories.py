@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 
 from registry.errors import RepositoryExists, RepositoryNotFound
-from registry.index import commits, rows, trees
+from registry.index import commits, facts, rows, trees
 from registry.index.database import Database
 from registry.index.tables import FormerNameRow, RepositoryRow, VersionRow
 from registry.index.trees import TreeEntry
@@ -91,8 +91,7 @@ class Repositories:
             files = [replace(entry, changed=None) for entry in trees.read(session, commit).values()]
             made = commits.write(session, row, files, [], f"Duplicate from {source.name}", author)
             commits.point(session, row, rows.BRANCH, MAIN, made)
-            row.card = dict(source.card)
-            session.flush()
+            facts.copy_card(session, row, source.card)
             rows.audit(session, "create", row.name, row.kind, f"a copy of {source.name} {commit}", author)
             return Repository.of(row)
 
@@ -132,6 +131,7 @@ class Repositories:
             before, row.name, row.key = row.name, name, name.lower()
             row.namespace = row.key.partition("/")[0]
             session.flush()
+            rows.note_name(session, row)
             rows.audit(session, "move", before, row.kind, name, author)
             rows.audit(session, "move", name, row.kind, f"from {before}", author)
             return Repository.of(row)

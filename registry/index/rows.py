@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Row, Select, bindparam, insert, literal, select, text
+from sqlalchemy import Row, Select, bindparam, delete, insert, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from registry.errors import RepositoryNotFound, VersionNotFound
-from registry.index.tables import AuditRow, FormerNameRow, RefRow, RepositoryRow, Table, VersionRow
+from registry.index.tables import AuditRow, FormerNameRow, NamePartRow, RefRow, RepositoryRow, Table, VersionRow
+from registry.index.tags import parts
 from registry.protocol import Status, Version
 
 BRANCH, TAG, ALIAS, PULL = "branch", "tag", "alias", "pull"
@@ -83,6 +84,13 @@ def new_repository(session: Session, name: str, kind: str, private: bool = False
     namespace = key.partition("/")[0]
     values = {"name": name, "kind": kind, "key": key, "namespace": namespace, "private": private, "card": {}}
     insert_new(session, RepositoryRow, created=now, updated=now, **values)
+    note_name(session, repository(session, name, kind))
+
+
+def note_name(session: Session, row: RepositoryRow) -> None:
+    """Make a repository found by the parts of the name that it has now."""
+    session.execute(delete(NamePartRow).where(NamePartRow.repository_id == row.id))
+    session.execute(insert(NamePartRow), [{"part": part, "repository_id": row.id} for part in sorted(parts(row.key))])
 
 
 def version(session: Session, row: RepositoryRow, number: str) -> VersionRow:

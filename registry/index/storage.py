@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 
 from registry.errors import VersionImmutable
-from registry.index import rows
+from registry.index import facts, rows
 from registry.index.database import Database
 from registry.index.repositories import Repository
 from registry.index.tables import CommitRow, RepositoryRow, TreeEntryRow, UploadRow, VersionRow
@@ -85,4 +85,5 @@ class Storage:
             session.execute(delete(TreeEntryRow).where(TreeEntryRow.commit.in_(own), TreeEntryRow.sha256.in_(sha256s)))
             uploaded = delete(UploadRow).where(UploadRow.repository_id == row.id, UploadRow.sha256.in_(sha256s))
             session.execute(uploaded)
+            facts.files_removed(session, row)
             rows.audit(session, "files-remove", row.name, row.kind, f"{len(sha256s)} LFS files", author)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from registry.index import events, rows
+from registry.index import events, facts, rows
 from registry.index.database import Database
 from registry.index.events import Event
 from registry.index.repositories import Repository
@@ -48,6 +48,7 @@ class Takedowns:
             _remove_files(session, row, files - _kept(session, row, {one.id for one in gone}, files))
             values = {"status": "revoked", "reason": reason, "removed": datetime.now(UTC)}
             session.execute(update(VersionRow).where(VersionRow.id.in_([one.id for one in gone])).values(values))
+            facts.files_removed(session, row)
             for one in gone:
                 told = {"version": one.number, "digest": one.digest, "reason": reason}
                 events.note(session, row, Event("takedown", one.number, reason, author, told))

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from registry.errors import AdmissionRefused, RefExists, RevisionNotFound, VersionConflict
 from registry.folder import SIGNATURE
-from registry.index import commits, events, refs, rows, trees
+from registry.index import commits, events, facts, refs, rows, trees
 from registry.index.database import Database
 from registry.index.events import Event
+from registry.index.facts import CardReader, no_card
 from registry.index.tables import CommitRow, RefRow, RepositoryRow, TreeEntryRow, VersionRow
 from registry.index.trees import TreeEntry
 from registry.manifest import FileEntry, Manifest
@@ -58,14 +59,8 @@ class RepositoryView:
 class Versions:
     """The versions of all model repositories of a database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def repositories(self) -> list[str]:
-        """The names of all repositories, in order."""
-        with self._database.read() as session:
-            query = select(RepositoryRow.name).where(RepositoryRow.kind == rows.MODEL, RepositoryRow.deleted.is_(None))
-            return list(session.scalars(query.order_by(RepositoryRow.key)))
+    def __init__(self, database: Database, read_card: CardReader = no_card) -> None:
+        self._database, self._read_card = database, read_card
 
     def view(self, repository: str) -> RepositoryView:
         """Versions and aliases of a repository, as of one moment.
@@ -123,10 +118,12 @@ class Versions:
                 return known
             for entry in content.tree:
                 commits.register(session, entry.sha256, entry.size)
-            head = session.get(RefRow, (row.id, rows.BRANCH, MAIN))
+            ref = session.get(RefRow, (row.id, rows.BRANCH, MAIN))
+            head = ref.commit if ref else None
             tree = [TreeEntry(entry.path, entry.size, entry.sha256) for entry in content.tree]
-            commit = commits.write(session, row, tree, [head.commit] if head else [], f"Publish {number}")
+            commit = commits.write(session, row, tree, [head] if head else [], f"Publish {number}")
             commits.point(session, row, rows.BRANCH, MAIN, commit)
+            facts.main_moved(session, row, head, commit, self._read_card)
             return self._give(session, row, number, commit, content, "")
 
     def admit(self, repository: str, number: str, commit: str, content: Content, author: str) -> Version:
@@ -191,6 +188,7 @@ class Versions:
                 repository_id=row.id, number=number, commit=commit, author=author, created=datetime.now(UTC), **values
             )
         )
+        facts.refresh(session, row)
         told = {"version": number, "digest": digest}
         events.note(session, row, Event("publish", number, digest, author, told))
         return Version(row.name, number, digest, commit)
@@ -209,6 +207,7 @@ class Versions:
                 usable(rows.as_version(row.name, version))
                 changed = {"status": status, "reason": reason}
                 session.execute(update(VersionRow).where(VersionRow.id == version.id).values(changed))
+                facts.refresh(session, row)
                 told = {"version": number, "digest": version.digest, "reason": reason}
                 events.note(session, row, Event(WITHDRAWALS[status], number, reason, author, told))
             session.refresh(version)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from registry.cards import card_reader
 from registry.index import Aliases, Database, Log, Versions, meta
+from registry.index.access import Access
 from registry.index.accounts import Accounts
 from registry.index.discussions import Discussions
 from registry.index.following import Following
 from registry.index.history import History
 from registry.index.keys import Keys
 from registry.index.likes import Likes
+from registry.index.members import Members
 from registry.index.pulls import Pulls
 from registry.index.refs import Refs
 from registry.index.releases import Releases
 from registry.index.repositories import Repositories
+from registry.index.search import Search
 from registry.index.storage import Storage
 from registry.index.takedowns import Takedowns
+from registry.index.tokens import Tokens
 from registry.index.webhooks import Webhooks
 from registry.server.settings import Settings
 from registry.server.tickets import Tickets
@@ -34,6 +39,9 @@ class Services:
     staging: Staging
     tickets: Tickets
     accounts: Accounts
+    members: Members
+    tokens: Tokens
+    access: Access
     repositories: Repositories
     history: History
     refs: Refs
@@ -42,6 +50,7 @@ class Services:
     likes: Likes
     storage: Storage
     versions: Versions
+    search: Search
     releases: Releases
     aliases: Aliases
     takedowns: Takedowns
@@ -61,6 +70,7 @@ class Services:
         database = settings.open_database()
         database.check()
         store = open_store(settings.blobs or str(settings.data), settings.data)
+        read_card = card_reader(store.blobs)
         return cls(
             settings=settings,
             database=database,
@@ -69,15 +79,19 @@ class Services:
             staging=store.staging,
             tickets=Tickets(meta.fact(database, meta.SECRET)),
             accounts=Accounts(database),
+            members=Members(database),
+            tokens=Tokens(database),
+            access=Access(database),
             repositories=Repositories(database),
-            history=History(database),
+            history=History(database, read_card),
             refs=Refs(database),
             discussions=Discussions(database),
-            pulls=Pulls(database),
+            pulls=Pulls(database, read_card),
             likes=Likes(database),
             storage=Storage(database),
-            versions=Versions(database),
+            versions=Versions(database, read_card),
             releases=Releases(database),
+            search=Search(database),
             aliases=Aliases(database),
             takedowns=Takedowns(database),
             following=Following(database),

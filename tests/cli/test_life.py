@@ -136,3 +136,17 @@ def test_an_adapter_made_with_peft_alone_is_published_by_four_facts(
     manifest = adapterhub("show", "acme/foreign", "--json").document["manifest"]
     assert manifest["base"]["fingerprint"].startswith("sha256:"), "checked against the base, so it says which one"
     assert manifest["head"]["labels"] == ["chat", "other"]
+
+
+def test_search_finds_what_was_published(adapterhub: Run, publish: Publish) -> None:
+    publish("acme/chat@1.0.0")
+    found = adapterhub(
+        "search", "me/ch", "--task", "text-classification", "--label", "chat", "--metric", "accuracy", "--json"
+    )
+    assert found.code == 0, found.err
+    assert [one["repository"] for one in found.document["adapters"]] == ["acme/chat"]
+    assert adapterhub("search", "--min-rank", "999", "--json").document == {"adapters": []}
+    shown = adapterhub("search", "chat")
+    assert shown.code == 0
+    assert "acme/chat@1.0.0" in shown.err
+    assert adapterhub("search", "--min-value", "0.5").code == 1

@@ -17,7 +17,7 @@ from registry.index.tables.history import (
     TreeEntryRow,
     UploadRow,
 )
-from registry.index.tables.repositories import AccessRow, FormerNameRow, LikeRow, RepositoryRow
+from registry.index.tables.repositories import AccessRow, FormerNameRow, LikeRow, NamePartRow, RepositoryRow
 from registry.index.tables.versions import AliasChangeRow, AuditRow, VersionRow
 from registry.index.tables.webhooks import DeliveryRow, WebhookRow
 
@@ -39,6 +39,7 @@ __all__ = [
     "MembershipRow",
     "Meta",
     "MetricRow",
+    "NamePartRow",
     "RefRow",
     "RepositoryRow",
     "RevisionRow",

@@ -21,7 +21,10 @@ class TagRow(Table):
 
 
 class AdapterRow(Table):
-    """The facts of a repository's newest version: of the one that a bare name means, else of the highest."""
+    """The facts of a repository's newest version: of the one that a bare name means, else of the highest.
+
+    Labels and languages are searched as tags, in lower case. `status` is the version's.
+    """
 
     __tablename__ = "adapters"
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
@@ -35,13 +38,14 @@ class AdapterRow(Table):
     labels: Mapped[list[str]]
     languages: Mapped[list[str]]
     size: Mapped[int]  # bytes of all its files
+    status: Mapped[str] = mapped_column(String(8), index=True)
 
 
 class MetricRow(Table):
     """A figure that the newest version states for its test data after training."""
 
     __tablename__ = "metrics"
-    __table_args__ = (Index("ix_metrics_name", "name", "value"),)
+    __table_args__ = (Index("ix_metrics_name", "name", "value", "repository_id"),)
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
     name: Mapped[str] = mapped_column(String(96), primary_key=True)
     value: Mapped[float]

@@ -42,6 +42,19 @@ class RepositoryRow(Table):
     card: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
+class NamePartRow(Table):
+    """Three letters that follow each other in a repository's key: what a search for a part of a name begins with.
+
+    A table and not an extension (pg_trgm, FTS5), so that it is the same for both databases, needs no rights, and can
+    be asked how frequent a part is.
+    """
+
+    __tablename__ = "name_parts"
+    __table_args__ = (Index("ix_name_parts_repository", "repository_id"),)
+    part: Mapped[str] = mapped_column(String(3), primary_key=True)
+    repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+
+
 class FormerNameRow(Table):
     """A name that a repository had before it was moved, and that goes on meaning it."""
 

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from registry.index.repositories import Repository
+from registry.index import tags
+from registry.index.search import Listed
 from registry.server.hub.tree import blob_id, lfs_of
 from registry.server.principal import WRITE
 from registry.server.wire import notices
-from registry.server.wire.context import Caller, Hub, Pinned, Readable
+from registry.server.wire.context import Caller, Downloadable, Hub, Pinned, Readable
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
 
@@ -38,7 +39,7 @@ def info(
             if entry.oid is None:
                 lfs = lfs_of(entry)
                 sibling["lfs"] = {"sha256": lfs["oid"], "size": lfs["size"], "pointerSize": lfs["pointerSize"]}
-    about = summary(repository) | {
+    about = summary(Listed(repository, hub.search.adapter(repository))) | {
         "sha": found.commit,
         "siblings": siblings,
         "usedStorage": sum(entry.size for entry in tree.values()),
@@ -49,7 +50,7 @@ def info(
 
 
 @router.get(REPOSITORY + "/auth-check")
-def auth_check(repository: Readable) -> dict[str, Any]:
+def auth_check(repository: Downloadable) -> dict[str, Any]:
     """Nothing, if the caller may read the repository's files."""
     return {}
 
@@ -61,9 +62,11 @@ def auth_check_write(repository: Readable, caller: Caller) -> dict[str, Any]:
     return {}
 
 
-def summary(repository: Repository) -> dict[str, Any]:
+def summary(listed: Listed) -> dict[str, Any]:
     """What listings say of a repository, and its own page too."""
+    repository, adapter = listed.repository, listed.adapter
     card = dict(repository.card)
+    task, library = (adapter.task, "peft") if adapter else (None, None)
     return {
         "_id": str(repository.id),
         "id": repository.name,
@@ -74,10 +77,14 @@ def summary(repository: Repository) -> dict[str, Any]:
         "lastModified": stamp(repository.updated),
         "downloads": repository.downloads,
         "likes": repository.likes,
-        "tags": [],
+        "tags": tags.of(repository.kind, card, adapter),
         "cardData": card,
     } | (
-        {"modelId": repository.name, "pipeline_tag": card.get("pipeline_tag"), "library_name": card.get("library_name")}
+        {
+            "modelId": repository.name,
+            "pipeline_tag": next(tags.texts(card.get("pipeline_tag")), task),
+            "library_name": next(tags.texts(card.get("library_name")), library),
+        }
         if repository.kind == "model"
         else {}
     )

@@ -135,7 +135,7 @@ def test_a_takedown_leaves_what_other_versions_hold(
     # The bytes cannot be named again by their sha256 alone, nor be admitted again.
     lines = '{"key":"header","value":{"summary":"x"}}\n{"key":"lfsFile","value":{"path":"a","oid":"%s"}}'
     weights = kept["adapter_model.safetensors"].sha256
-    token = {"Authorization": f"Bearer {hub.accounts.issue('ada', 'x', 'write', 'test')}"}
+    token = {"Authorization": f"Bearer {hub.tokens.issue('ada', 'x', 'write', 'test')}"}
     assert client.post(HERE + "/commit/main", content=lines % weights, headers=token).status_code == 400
     commit(hub, repository, {**adapter(tmp_path, seed=1), "README.md": CARD.encode() + b"bad", "LICENSE": None})
     with pytest.raises(AdmissionRefused, match="a court said so"):
@@ -210,8 +210,8 @@ def test_the_audit_log_is_for_who_answers_for_it(
     client: TestClient, hub: Services, ada: Headers, bob: Headers, repository: Repository
 ) -> None:
     hub.accounts.create("root", "user", "test", admin=True)
-    root = {"Authorization": f"Bearer {hub.accounts.issue('root', 'x', 'admin', 'test')}"}
-    less = {"Authorization": f"Bearer {hub.accounts.issue('root', 'y', 'write', 'test')}"}
+    root = {"Authorization": f"Bearer {hub.tokens.issue('root', 'x', 'admin', 'test')}"}
+    less = {"Authorization": f"Bearer {hub.tokens.issue('root', 'y', 'write', 'test')}"}
     tag(hub, repository, "1.0.0")
     for headers, path, status in (
         ({}, "", 401),

@@ -1,0 +1,20 @@
+"""``adapterhub hub reindex``: what repositories are found by, made again from their versions and cards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from adapterhub.cli.hub_serve import place, place_options
+from adapterhub.cli.output import Output
+
+
+@click.command("reindex")
+@place_options
+def reindex_command(data: Path | None, database: str, blobs: str) -> None:
+    """Make tags, cards and the facts that searches use again, for repair. Servers may go on meanwhile."""
+    from registry.server import reindex
+
+    count = reindex.rebuild(place(data, database, blobs))
+    Output(as_json=False).say(f"{count} repositories are indexed again")
