@@ -13,6 +13,7 @@ COMMANDS = {
     "user": "hub_user",
     "org": "hub_org",
     "token": "hub_token",
+    "key": "hub_key",
     "audit": "hub_audit",
     "reindex": "hub_reindex",
 }
