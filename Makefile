@@ -70,5 +70,5 @@ clean:  ## forget both environments and all caches; runs/ stays
 	$(PYTHON) -m venv .venv-hub
 	.venv-hub/bin/pip $(PIP_INSTALL) --requirement requirements-hub.txt
 	.venv-hub/bin/pip $(PIP_INSTALL) --no-deps --force-reinstall .
-	.venv-hub/bin/pip $(PIP_INSTALL) pytest pytest-timeout pytest-xdist hypothesis 'moto[s3]' flask flask-cors
+	.venv-hub/bin/pip $(PIP_INSTALL) pytest pytest-timeout pytest-xdist hypothesis 'moto[s3]' flask flask-cors httpx2
 	@touch $@

@@ -7,7 +7,15 @@ import click
 from adapterhub.cli.lazy import LazyGroup
 
 # Command -> module of adapterhub.cli that defines it.
-COMMANDS = {"serve": "hub_serve", "migrate": "hub_serve", "reindex": "hub_reindex"}
+COMMANDS = {
+    "serve": "hub_serve",
+    "migrate": "hub_serve",
+    "user": "hub_user",
+    "org": "hub_org",
+    "token": "hub_token",
+    "audit": "hub_audit",
+    "reindex": "hub_reindex",
+}
 
 
 @click.group("hub", cls=LazyGroup, modules=COMMANDS)

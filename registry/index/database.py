@@ -182,8 +182,8 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise Conflict("somebody else changed this at the same moment", "Look at it, then try again.") from error
-    except DataError as error:  # PostgreSQL keeps no zero characters, say, in whatever name or text they come
-        raise InvalidReference(f"a value cannot be kept or looked up: {error.orig}", "Write it otherwise.") from error
+    except DataError as error:  # a character that PostgreSQL has not, or more of them than a column holds
+        raise InvalidReference("a text cannot be kept as it is: it is too long, or holds a zero byte") from error
     except (DBAPIError, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise RegistryUnavailable(

@@ -6,12 +6,12 @@ role there and of what their token allows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from registry.errors import NotAuthenticated, NotPermitted, RepositoryNotFound
-from registry.index.accounts import Holder
 from registry.index.repositories import Repository
+from registry.index.tokens import Holder
 
 READ, WRITE, ADMIN = "read", "write", "admin"
 RIGHTS = (READ, WRITE, ADMIN)
@@ -47,6 +47,17 @@ class Principal:
     def sees(self, repository: Repository) -> bool:
         """Whether a repository exists for them."""
         return not repository.private or self.may(READ, repository.namespace)
+
+    def downloads(self, repository: Repository, is_accepted: Callable[[Repository, str], bool]) -> bool:
+        """Whether they may read the files of a repository that they see.
+
+        A gated one's are for its namespace and for those let in, whom `is_accepted` knows; a token for another
+        namespace does not count for that.
+        """
+        if not repository.gated or self.may(READ, repository.namespace):
+            return True
+        reaches = self.namespace in (None, repository.namespace)
+        return self.user is not None and reaches and is_accepted(repository, self.user)
 
     def readable(self) -> frozenset[str] | None:
         """The namespaces whose private repositories exist for them, in lower case; None for all."""

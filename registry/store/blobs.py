@@ -60,6 +60,18 @@ class BlobStore:
                 writer.write(piece)
         return digest.hexdigest() == sha256
 
+    def check(self) -> None:
+        """Write a little, and remove it.
+
+        Raises:
+            RegistryUnavailable: that cannot be done: the disk is full, or the place is gone, or not ours.
+        """
+        with disk_faults(self._objects.scratch), self._objects.scratch.folder() as folder:
+            key, probe = f"staged/probe/{folder.name}", folder / "probe"
+            probe.write_bytes(bytes(4096))
+            self._objects.put(key, probe)
+        self._objects.delete([key])
+
     def holds(self, sha256: str) -> bool:
         """Whether the blob is here and intact; reads all of it."""
         size = self.size(sha256)

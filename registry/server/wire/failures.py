@@ -21,6 +21,8 @@ STATUSES: tuple[tuple[type[errors.RegistryError], int, str], ...] = (
     (errors.RepositoryNotFound, 404, "RepoNotFound"),
     (errors.EntryNotFound, 404, "EntryNotFound"),
     (errors.DiscussionNotFound, 404, ""),
+    (errors.AccountNotFound, 404, ""),
+    (errors.AccessNotFound, 404, ""),
     (errors.NotFound, 404, "RevisionNotFound"),
     (errors.GatedRepository, 403, "GatedRepo"),
     (errors.NotAuthenticated, 401, ""),
@@ -39,12 +41,14 @@ STATUSES: tuple[tuple[type[errors.RegistryError], int, str], ...] = (
     (errors.BadUpload, 400, ""),
     (errors.MissingDependency, 503, ""),
     (errors.InvalidReference, 400, ""),
+    (errors.InvalidAccess, 400, ""),
     (errors.MissingBytes, 400, ""),
     (errors.TooLarge, 413, ""),
     (errors.RateLimited, 429, ""),
     (errors.RegistryUnavailable, 503, ""),
 )
 ANONYMOUS = {"RepoNotFound", "GatedRepo"}  # 401 for who sent no token: one might help
+UNAVAILABLE = "The server cannot do that now. Try again later; if it goes on, tell its operator."
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 logger = logging.getLogger("registry.server")
@@ -83,7 +87,9 @@ def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, errors.RateLimited):
         headers["Retry-After"] = str(error.seconds)
     if status >= 500:
-        logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error.__cause__)
+        _log(request, error)
+        if error.__cause__ is not None:  # made from an error of a library, whose words may tell of the inside
+            return failure(status, UNAVAILABLE, error.code, headers=headers)
     return failure(status, str(error).replace("\n", " "), error.code, error_code, headers)
 
 
@@ -104,10 +110,16 @@ def _http(request: Request, error: Exception) -> Response:
 def _system(request: Request, error: Exception) -> Response:
     if isinstance(error, TimeoutError):
         return failure(408, "The request's body came too slowly", "slow")
-    logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+    _log(request, error)
     if isinstance(error, OSError) and error.errno in FULL:
         return failure(507, "The server's disk is full. Nothing was stored; tell its operator.", "full")
     return failure(500, "The server failed to read or write a file. Tell its operator.", "system")
+
+
+def _log(request: Request, error: Exception) -> None:
+    """The whole of it, for the operator, with the id that the client is told."""
+    identity = getattr(request.state, "request_id", "")
+    logger.error("request %s: %s %s: %s", identity, request.method, request.scope["path"], error, exc_info=error)
 
 
 def one_line(message: str) -> str:
