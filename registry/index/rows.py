@@ -65,7 +65,7 @@ def repository(session: Session, name: str, kind: str = MODEL, *, lock: bool = T
         )
         row = session.scalar(query.where(RepositoryRow.id == former.scalar_subquery()))
     if row is None:
-        raise RepositoryNotFound(f"there is no repository {name}", "See the list of repositories; a publish makes one.")
+        raise no_repository(name)
     return row
 
 
@@ -112,6 +112,11 @@ def version_of(session: Session, repository_id: int, number: str) -> VersionRow:
 
 def _version(repository_id: int, number: str) -> Select[VersionRow]:
     return select(VersionRow).where(VersionRow.repository_id == repository_id, VersionRow.number == number)
+
+
+def no_repository(name: str) -> RepositoryNotFound:
+    """What whoever asks for a repository is told: the same whether there is none, or none for them."""
+    return RepositoryNotFound(f"there is no repository {name}", "Check the id, and your token if it is private.")
 
 
 def no_version(name: str, number: str) -> VersionNotFound:

@@ -102,7 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="adapterhub", description=ABOUT, lifespan=lifespan)
     app.state.services = services
     app.state.metrics = metrics = Metrics(services.database)
-    for documented in ADAPTERS:
+    for documented in ADAPTERS:  # first: the Hub's paths that begin with anything are those of these, too
         app.include_router(documented.router)
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from registry.errors import NotAuthenticated, NotPermitted, RepositoryNotFound
+from registry.errors import NotAuthenticated, NotPermitted
 from registry.index.repositories import Repository
+from registry.index.rows import no_repository
 from registry.index.tokens import Holder
 
 READ, WRITE, ADMIN = "read", "write", "admin"
@@ -93,15 +94,18 @@ class Principal:
             raise NotAuthenticated("this needs a token", "Log in with `hf auth login`, or set HF_TOKEN.")
         raise NotPermitted("only administrators of the server may do that", "Ask one of them.")
 
-    def check(self, right: str, repository: Repository) -> None:
+    def check(self, right: str, repository: Repository, asked: str = "") -> None:
         """Refuse who may not do that with a repository; who may not even see it is told that there is none.
+
+        Args:
+            asked: the name that it was asked for by, if that may be another than its own, which is not given away.
 
         Raises:
             RepositoryNotFound: it is private, and they may not read it.
             NotAuthenticated, NotPermitted: as for `require`.
         """
         if not self.sees(repository):
-            raise RepositoryNotFound(f"there is no repository {repository.name}", "Check the id and your token.")
+            raise no_repository(asked or repository.name)
         if right != READ:
             self.require(right, repository.namespace)
 

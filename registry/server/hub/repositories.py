@@ -122,7 +122,7 @@ def _require_namespace(hub: Hub, caller: Caller, name: str) -> None:
 
 def _find(hub: Hub, caller: Caller, name: str, kind: str) -> Repository:
     found = hub.repositories.find(name, kind)
-    caller.check(READ, found)
+    caller.check(READ, found, name)
     return found
 
 

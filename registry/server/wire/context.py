@@ -69,7 +69,7 @@ def readable(request: Request, hub: Hub, caller: Caller) -> Repository:
     except InvalidReference as error:  # no database need be asked about what no repository can be called
         raise RepositoryNotFound(f"there is no repository {name}", error.hint) from error
     found = hub.repositories.find(name, path.get("kind", "model"))
-    caller.check(READ, found)
+    caller.check(READ, found, name)
     return found
 
 
@@ -83,7 +83,7 @@ def hidden(hub: Services, caller: Principal, name: str) -> Repository:
         RepositoryNotFound: there is none, or none for them.
     """
     found = hub.releases.hidden(name)
-    caller.check(READ, found)
+    caller.check(READ, found, name)
     return found
 
 
