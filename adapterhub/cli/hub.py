@@ -7,7 +7,14 @@ import click
 from adapterhub.cli.lazy import LazyGroup
 
 # Command -> module of adapterhub.cli that defines it.
-COMMANDS = {"serve": "hub_serve", "migrate": "hub_serve"}
+COMMANDS = {
+    "serve": "hub_serve",
+    "migrate": "hub_serve",
+    "gc": "hub_care",
+    "backup": "hub_care",
+    "restore": "hub_care",
+    "check": "hub_care",
+}
 
 
 @click.group("hub", cls=LazyGroup, modules=COMMANDS)
