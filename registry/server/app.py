@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from registry.server.adapters import webhooks
 from registry.server.hub import commit, info, lfs, preupload, refs, repositories, resolve, tree, whoami, xet
+from registry.server.janitor import Janitor
 from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
@@ -42,8 +43,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sender = Sender(services.webhooks, settings.private_webhooks)
+        janitor = Janitor(services.scratch)
         sender.start()
+        janitor.start()
         yield
+        janitor.stop()
         sender.stop()
         services.close()
 

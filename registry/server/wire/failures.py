@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import sqlite3
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from registry import errors
@@ -34,12 +37,14 @@ STATUSES: tuple[tuple[type[errors.RegistryError], int, str], ...] = (
     (errors.ManifestError, 422, ""),
     (errors.InvalidReference, 400, ""),
     (errors.MissingBytes, 400, ""),
+    (errors.BadUpload, 400, ""),
     (errors.TooLarge, 413, ""),
     (errors.RateLimited, 429, ""),
     (errors.RegistryUnavailable, 503, ""),
 )
 ANONYMOUS = {"RepoNotFound", "GatedRepo"}  # 401 for who sent no token: one might help
 FULL = {errno.ENOSPC, errno.EDQUOT}
+RETRY_SECONDS = 5  # after which it is worth trying again what could not be done now
 
 logger = logging.getLogger("registry.server")
 
@@ -50,6 +55,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OSError, _system)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
 
 
 def failure(
@@ -70,12 +76,16 @@ def failure(
 def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, errors.RegistryError):
         raise error
+    if _is_full(error.__cause__):
+        return _system(request, error)
     status, error_code = next(((status, code) for kind, status, code in STATUSES if isinstance(error, kind)), (500, ""))
     if error_code in ANONYMOUS and "authorization" not in request.headers:
         status = 401
     headers = dict(getattr(request.state, "failure_headers", {}))
     if isinstance(error, errors.RateLimited):
         headers["Retry-After"] = str(error.seconds)
+    if isinstance(error, errors.RegistryUnavailable):
+        headers["Retry-After"] = str(RETRY_SECONDS)
     if status >= 500:
         logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error.__cause__)
     return failure(status, str(error).replace("\n", " "), error.code, error_code, headers)
@@ -97,9 +107,23 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _system(request: Request, error: Exception) -> Response:
     logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
-    if isinstance(error, OSError) and error.errno in FULL:
+    if _is_full(error) or _is_full(error.__cause__):
         return failure(507, "The server's disk is full. Nothing was stored; tell its operator.", "full")
     return failure(500, "The server failed to read or write a file. Tell its operator.", "system")
+
+
+def _disconnected(request: Request, error: Exception) -> Response:
+    """Nobody reads this: the client went away before it had sent all. No fault of the server's, so not logged."""
+    return failure(400, "The body ended before its end", "disconnected")
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether a disk had no room: for a file, or for SQLite's."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    if isinstance(error, DBAPIError):
+        return _is_full(error.orig)
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def _header(message: str) -> str:
