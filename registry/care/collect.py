@@ -10,13 +10,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import select
+
 from registry.care import staged, unneeded, unreachable
 from registry.care.exclusive import alone
 from registry.care.figures import Figures
+from registry.errors import Conflict
 from registry.index import Database, Log
-from registry.store import Store
+from registry.index.tables import AuditRow, BlobRow
+from registry.store import BlobStore, Store
 
 DAY = timedelta(days=1)
+ACTION = "gc"  # in the audit log
+SAMPLE = 100  # files, of which one at least must be in the store
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,14 @@ def collect(database: Database, store: Store, graces: Graces, *, dry: bool = Fal
     """Take away what nobody can ask for any more, and note it in the audit log.
 
     Raises:
-        Conflict: another collection, a backup or a check is at work.
+        Conflict: another collection, a backup or a check is at work, or the store is another database's.
         RegistryUnavailable: database or store cannot be used. What went until then is well gone.
     """
     figures, now = Figures(), datetime.now(UTC)
     cutoff = now - graces.garbage
+    database.check()
     with alone(database):
+        _refuse_strange(database, store.blobs)
         gone: set[str] = set()
         for repository in unreachable.repositories(database):
             removed = unreachable.sweep(database, repository, now, cutoff, figures, dry=dry)
@@ -63,5 +71,19 @@ def collect(database: Database, store: Store, graces: Graces, *, dry: bool = Fal
         if not dry:
             store.scratch.clean()
             told = ", ".join(f"{count} {name}" for name, count in asdict(figures).items() if count)
-            Log(database).add("gc", "", "", told or "nothing")
+            Log(database).add(ACTION, "", "", told or "nothing")
     return Collected(dry, figures)
+
+
+def _refuse_strange(database: Database, store: BlobStore) -> None:
+    """A store and a database that do not belong together would make garbage of all files."""
+    with database.read() as session:
+        known = session.scalars(select(BlobRow.sha256).order_by(BlobRow.sha256).limit(SAMPLE)).all()
+        used = known or session.scalar(select(AuditRow.id).where(AuditRow.action != ACTION).limit(1))
+    if used and (not known or any(store.size(sha256) is not None for sha256 in known)):
+        return
+    if known or next(store.list(), None) is not None:
+        raise Conflict(
+            f"none of the files that {database.name} lists is in the store",
+            "Name the database and the files that belong together. Nothing was removed.",
+        )

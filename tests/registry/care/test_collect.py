@@ -19,6 +19,7 @@ from registry.index.trees import Put
 from registry.server import files
 from registry.server.services import Services
 from registry.server.settings import Settings
+from registry.store import open_store
 from tests.registry.care.pushes import NO_GRACE, content, create, push, sha256, squash, store_of
 from tests.registry.folders import FACTS, write_adapter
 
@@ -204,6 +205,7 @@ def test_bytes_that_were_lost_are_asked_for_again(hub: Services) -> None:
 
 
 def test_bytes_without_a_row_go_once_they_are_old(hub: Services) -> None:
+    create(hub)
     files.store_bytes(hub, b"a process died before it noted these", "x")
     assert gc(hub, DAY).young_objects == 1
     assert gc(hub).objects == 1
@@ -228,12 +230,27 @@ def test_parts_and_xorbs(hub: Services, tmp_path: Path) -> None:
 
 
 def test_it_is_in_the_audit_log(hub: Services) -> None:
+    create(hub)
     files.store_bytes(hub, b"garbage", "x")
     gc(hub, dry=True)
     assert not [one for one in hub.log.entries() if one.action == "gc"]
     gc(hub)
     (entry,) = [one for one in hub.log.entries() if one.action == "gc"]
     assert entry.detail == "1 objects, 7 object_bytes"
+
+
+def test_a_store_and_a_database_that_do_not_belong_together(hub: Services, tmp_path: Path) -> None:
+    files.store_bytes(hub, b"another database's", "x")
+    with pytest.raises(Conflict, match="none of the files"):
+        gc(hub)  # this one was never used
+    push(hub, create(hub), {"a": b"a"})
+    (tmp_path / "x").write_bytes(b"another database's")
+    other = open_store(str(tmp_path / "other"), tmp_path)
+    other.blobs.put(tmp_path / "x", sha256(b"another database's"))
+    with pytest.raises(Conflict, match="none of the files"):
+        collect(hub.database, other, NO_GRACE)
+    assert other.blobs.holds(sha256(b"another database's"))
+    assert gc(hub).objects == 1
 
 
 def test_one_caretaker_at_a_time(hub: Services) -> None:
