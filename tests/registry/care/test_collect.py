@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from registry import LocalRegistry
-from registry.care import Graces, collect
+from registry.care import Graces, backup, collect, restore
 from registry.care.exclusive import alone
 from registry.care.figures import Figures
 from registry.errors import Conflict, MissingBytes, RevisionNotFound
@@ -257,3 +257,33 @@ def test_one_caretaker_at_a_time(hub: Services) -> None:
     with alone(hub.database), pytest.raises(Conflict, match="at work already"):
         gc(hub)
     assert gc(hub) == Figures()
+
+
+def test_files_in_a_bucket(bucket: str, tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "hub", blobs=bucket)
+    settings.data.mkdir()
+    index = settings.open_database()
+    index.migrate()
+    index.close()
+    hub = Services.open(settings)
+    repository = create(hub)
+    push(hub, repository, {"a": b"old", "b": b"b"})
+    push(hub, repository, {"a": b"new"})
+    squash(hub, repository)
+    files.store_bytes(hub, b"never registered", "x")
+    (tmp_path / "xorb").write_bytes(b"xorb")
+    hub.staging.put("xorbs/ada/aa", tmp_path / "xorb")
+    assert gc(hub, DAY).young_objects == 1
+    found = gc(hub)
+    assert (found.commits, found.blobs, found.objects, found.xorbs) == (3, 1, 2, 1)
+    assert content(hub, repository) == {"a": b"new", "b": b"b"}
+    assert stored(hub) == {sha256(b"new"), sha256(b"b")}
+    made = backup(hub.database, store_of(hub), tmp_path / "backup")
+    hub.close()
+    moved = Settings(tmp_path / "moved")
+    index = moved.open_database()
+    assert restore(tmp_path / "backup", index, open_store(str(moved.data), moved.data)) == made
+    index.close()
+    again = Services.open(moved)
+    assert content(again, again.repositories.find("ada/one")) == {"a": b"new", "b": b"b"}
+    again.close()
