@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -14,7 +15,7 @@ from registry.errors import MissingBytes, RegistryUnavailable
 from registry.server.services import Services
 from tests.registry.care.pushes import NO_GRACE, content, create, push, squash, store_of
 
-SECONDS = 6.0
+SECONDS = float(os.environ.get("CARE_SECONDS", "6"))
 THREADS = 4
 
 

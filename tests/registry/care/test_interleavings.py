@@ -146,6 +146,7 @@ def race(
     return threads[UPLOAD].outcome, threads[COLLECT].outcome
 
 
+@pytest.mark.slow
 def test_no_order_loses_bytes_that_an_upload_was_told_are_there(hub: Services, objects: FolderObjects) -> None:
     repository = create(hub)
     repeated = collected = 0
