@@ -16,6 +16,10 @@ COMMANDS = {
     "key": "hub_key",
     "audit": "hub_audit",
     "reindex": "hub_reindex",
+    "gc": "hub_care",
+    "backup": "hub_care",
+    "restore": "hub_care",
+    "check": "hub_care",
 }
 
 

@@ -91,6 +91,13 @@ class Database:
             yield session
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """One consistent view for any number of statements, on both databases."""
+        serial = self._reader.dialect.name == "postgresql"
+        with _translated(self._reader), self._reader.connect() as connection:
+            yield connection.execution_options(isolation_level="REPEATABLE READ") if serial else connection
+
+    @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction, all of it or nothing; on SQLite alone from its start."""
         with _translated(self._writer), Session(self._writer, expire_on_commit=False) as session, session.begin():

@@ -44,6 +44,7 @@ from registry.server.hub import (
     whoami,
     xet,
 )
+from registry.server.janitor import Janitor
 from registry.server.metrics import Metrics
 from registry.server.sender import Sender
 from registry.server.services import Services
@@ -93,8 +94,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sender = Sender(services.webhooks, settings.private_webhooks)
+        janitor = Janitor(services.scratch)
         sender.start()
+        janitor.start()
         yield
+        janitor.stop()
         sender.stop()
         services.close()
         log.close()
