@@ -7,14 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.bucket import ObjectStore, object_store
-from tests.support.hub import PostgreSQL
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    cluster = PostgreSQL()
-    yield cluster
-    cluster.remove()
 
 
 @pytest.fixture(scope="session")

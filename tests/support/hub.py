@@ -37,11 +37,13 @@ def free_port() -> int:
 class PostgreSQL:
     """A cluster of its own in a folder, until `stop`."""
 
+    @staticmethod
+    def installed() -> list[Path]:
+        """The folders of its programs, the newest last."""
+        return sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+
     def __init__(self) -> None:
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-        if not found:
-            raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql")
-        self._bin = found[-1]
+        self._bin = self.installed()[-1]
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="adapterhub-postgresql-"))
         if os.geteuid() == 0:

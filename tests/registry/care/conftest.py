@@ -9,14 +9,7 @@ import pytest
 
 from registry.server.services import Services
 from registry.server.settings import Settings
-from tests.support.hub import DATABASES, PostgreSQL
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    cluster = PostgreSQL()
-    yield cluster
-    cluster.remove()
+from tests.support.hub import DATABASES
 
 
 @pytest.fixture(params=DATABASES)

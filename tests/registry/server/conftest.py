@@ -12,7 +12,7 @@ from registry.index.accounts import ORGANISATION, USER
 from registry.server.app import create_app
 from registry.server.services import Services
 from registry.server.settings import Settings
-from tests.support.hub import DATABASES, PostgreSQL
+from tests.support.hub import DATABASES
 from tests.support.hub_app import HubApp
 
 
@@ -57,13 +57,6 @@ def acme(hub: Services) -> str:
     """An organisation without members."""
     hub.accounts.create("acme", ORGANISATION, "test")
     return "acme"
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    cluster = PostgreSQL()
-    yield cluster
-    cluster.remove()
 
 
 @pytest.fixture(params=DATABASES)
