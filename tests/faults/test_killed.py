@@ -32,7 +32,7 @@ class Load:
 
 
 SMALL = Load(2, 5, (1.5, 5.0))
-LARGE = Load(8, 25, (1.0, 6.0))
+LARGE = Load(8, 25, (2.0, 8.0))
 
 
 def start(server: HubServer, number: int, load: Load, folder: Path) -> subprocess.Popen[str]:
@@ -106,7 +106,7 @@ def test_a_few_pushes(database: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize("database", DATABASES, indirect=True)
 def test_two_hundred_pushes(database: str, tmp_path: Path) -> None:
     survive(tmp_path / "hub", database, LARGE)
