@@ -46,6 +46,11 @@ class Client:
     def __post_init__(self) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
 
+    def connect(self) -> None:
+        """Anew: a server closes connections on which nothing was asked for a few seconds."""
+        self._connection.close()
+        self._connection.connect()
+
     def ask(self, kind: str, path: str, method: str = "GET") -> tuple[Any, str | None]:
         """The body of an answer as JSON, and the address of the next page."""
         started = time.perf_counter()
@@ -140,6 +145,7 @@ def _expected(made: Sequence[Made], query: RepositoryQuery | AdapterQuery) -> li
 
 
 def _followed(client: Client, path: str, pages: int) -> list[str]:
+    client.connect()
     names: list[str] = []
     following: str | None = path
     for _ in range(pages):
@@ -155,6 +161,7 @@ def resolve_round(clients: Mapping[str, Client], made: Sequence[Made], draw: ran
     public = [one.name for one in (draw.choice(made) for _ in range(count)) if not one.private]
     for name in public:
         for client in clients.values():
+            client.connect()
             revision = draw.choice(["main", "1.0.0"])
             client.ask("resolve", f"/api/models/{name}/revision/{quote(revision, safe='')}")
             client.ask("resolve", f"/{name}/resolve/{revision}/adapter_config.json", "HEAD")
