@@ -47,8 +47,8 @@ test-registry-slim: .venv-hub/.done  ## the registry's tests where torch is not 
 	@.venv-hub/bin/python -c 'import importlib.util as u, sys; sys.exit("torch is installed here" if u.find_spec("torch") else 0)'
 	.venv-hub/bin/pytest -n 2 tests/registry
 
-soak: setup  ## ten minutes of requests, swaps and unloading at once; fails if the process grows
-	$(BIN)/pytest -m soak -s tests/soak
+soak: setup  ## ten minutes of requests, swaps and unloading at once, then a Hub server that dies under 200 pushes
+	$(BIN)/pytest -m soak -s tests/soak tests/faults
 
 bench: setup  ## what adapters cost over the bare backbone, and what thousands of them cost: ratios, about an hour
 	$(BIN)/python -m benchmarks.mixed_batch
@@ -70,5 +70,5 @@ clean:  ## forget both environments and all caches; runs/ stays
 	$(PYTHON) -m venv .venv-hub
 	.venv-hub/bin/pip $(PIP_INSTALL) --requirement requirements-hub.txt
 	.venv-hub/bin/pip $(PIP_INSTALL) --no-deps --force-reinstall .
-	.venv-hub/bin/pip $(PIP_INSTALL) pytest pytest-timeout pytest-xdist hypothesis 'moto[s3]' flask flask-cors
+	.venv-hub/bin/pip $(PIP_INSTALL) pytest pytest-timeout pytest-xdist hypothesis 'moto[s3]' flask flask-cors httpx2
 	@touch $@

@@ -13,6 +13,7 @@ class Beat:
         """Call nothing yet; later `poll` every `interval` seconds. Neither may raise."""
         self._interval, self._poll, self._work = interval, poll, work
         self._polled = threading.Event()
+        self._nudged = threading.Event()  # `poll` should not wait for its interval
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -30,16 +31,25 @@ class Beat:
                 self._threads.append(threading.Thread(target=run, name=name, daemon=True))
                 self._threads[-1].start()
 
+    def nudge(self) -> None:
+        """Let `poll` be called now instead of at its interval, and return at once; many before it is are one."""
+        self._nudged.set()
+
     def stop(self) -> None:
         """End the threads, after what each of them does now."""
         self._stop.set()
+        self._nudged.set()
         self._polled.set()
         for thread in self._threads:
             thread.join()
         self._threads = []
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval):
+        while True:
+            self._nudged.wait(self._interval)
+            self._nudged.clear()  # before the poll: what is nudged while it runs is for the next one
+            if self._stop.is_set():
+                return
             self._poll()
             self._polled.set()
 

@@ -11,7 +11,9 @@
     │   ├── VersionNotFound     no version, or none that can be chosen, is what was asked for
     │   │   └── OnlyYanked      some would do, but each of them is yanked
     │   ├── AliasNotFound
-    │   └── DiscussionNotFound  no discussion or pull request of that number, or no such comment in it
+    │   ├── DiscussionNotFound  no discussion or pull request of that number, or no such comment in it
+    │   ├── AccountNotFound     no user or organisation of that name, or no token or member of it
+    │   └── AccessNotFound      nobody asked for that access, or the answer stands already
     ├── Conflict
     │   ├── VersionConflict     other content already has this version
     │   ├── AliasConflict       the alias is not where the caller expected it
@@ -23,6 +25,7 @@
     ├── VersionImmutable        a version cannot be moved or deleted
     ├── RevokedVersion          the version was withdrawn and is refused everywhere
     │   └── TakenDown           its files were removed as well
+    ├── InvalidAccess           access cannot be asked for or given: there is no gate, or nobody left before it
     ├── InvalidPath             what should be the path of a file in a repository is none
     ├── MissingBytes            a commit names bytes that were not uploaded
     ├── ManifestError           manifest.json is not valid: the place in it
@@ -42,10 +45,12 @@
     ├── TrustError              trust.json is not valid: the place in it
     ├── MissingDependency       a package that this needs is not installed
     ├── RegistryUnavailable     the registry cannot be opened, read or written now
-    ├── UnsupportedRegistry     this version of the package cannot talk to that kind of registry
+    ├── UnsupportedRegistry     that kind of registry cannot do this, or this version cannot talk to it
+    ├── LockError               adapters.lock is not valid, or does not allow what is asked for
     └── NameCollision           another package claims the import name ``registry``
 
-Warnings: ``YankedWarning`` when a yanked version was pinned, ``LeftOutWarning`` when a publish left files out.
+Warnings: ``YankedWarning`` when a yanked version was pinned, ``LeftOutWarning`` when a publish left files out,
+``OfflineWarning`` when a Hub could not be asked.
 """
 
 from __future__ import annotations
@@ -121,6 +126,18 @@ class DiscussionNotFound(NotFound):
     code = "discussion-not-found"
 
 
+class AccountNotFound(NotFound):
+    """No user or organisation of that name, or no token or member of it."""
+
+    code = "account-not-found"
+
+
+class AccessNotFound(NotFound):
+    """Nobody asked for that access, or the answer stands already."""
+
+    code = "access-not-found"
+
+
 class Conflict(RegistryError):
     """Somebody else was there first."""
 
@@ -171,6 +188,12 @@ class WrongStatus(Conflict):
     """A discussion or pull request is not in the state that the act needs."""
 
     code = "wrong-status"
+
+
+class InvalidAccess(RegistryError):
+    """Access cannot be asked for or given: the repository has no gate, or whoever it is about is let in already."""
+
+    code = "invalid-access"
 
 
 class InvalidPath(RegistryError):
@@ -310,9 +333,15 @@ class RegistryUnavailable(RegistryError):
 
 
 class UnsupportedRegistry(RegistryError):
-    """This version of the package cannot talk to that kind of registry."""
+    """That kind of registry cannot do this, or this version of the package cannot talk to it."""
 
     code = "unsupported"
+
+
+class LockError(RegistryError):
+    """adapters.lock is not valid, or does not allow what is asked for."""
+
+    code = "lock"
 
 
 class NameCollision(RegistryError):
@@ -327,3 +356,7 @@ class YankedWarning(UserWarning):
 
 class LeftOutWarning(UserWarning):
     """A publish left files out that no version may hold."""
+
+
+class OfflineWarning(UserWarning):
+    """A Hub could not be asked, and what it said before was used."""

@@ -2,11 +2,11 @@
 
 A request reads the map and never the network. A change goes through the stages of ``registry.swap``: the new version
 is loaded and verified before one assignment names it, and one that fails changes nothing, is recorded, and is tried
-again later and later (``registry.failures``). A revoked
-version is refused from the next poll on, whether or not its replacement can be had, and however long others take: one
-thread polls, another one swaps. A poll asks the registry what changed since the last one, so names that stay cost
-nothing; what nobody asked for in a long time is forgotten (``registry.followed``), and followed again by whoever asks
-next. Knows nothing of what loading, verifying and releasing mean.
+again later and later (``registry.failures``). A revoked version is refused from the next poll on, whether or not its
+replacement can be had, and however long others take: one thread polls, another one swaps. A poll asks the registry what
+changed since the last one, so names that stay cost nothing; what nobody asked for in a long time is forgotten
+(``registry.followed``), and followed again by whoever asks next. Knows nothing of what loading, verifying and releasing
+mean.
 """
 
 from __future__ import annotations
@@ -134,6 +134,10 @@ class Follower:
         """Poll once, and swap what that finds, as the threads do: what failed is tried again when it is time."""
         self._resolve_all()
         self._work()
+
+    def nudge(self) -> None:
+        """Let the thread poll now instead of at its next interval, and return at once; many before it does are one."""
+        self._beat.nudge()
 
     def start(self) -> None:
         """Poll in a thread, and swap in another, until `stop`."""

@@ -2,38 +2,89 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import overload
 
 import registry
 from registry.errors import NameCollision, UnsupportedRegistry
 from registry.local import LocalRegistry
+from registry.protocol import Registry
 from registry.signing import TrustStore
 from registry.store import CACHE_BYTES
 
+HUB = "hf"
+ADDRESSES = ("https://", "http://")
+
+
+@overload
+def open_registry(location: Path, *, cache_bytes: int = ..., trust: TrustStore | None = ...) -> LocalRegistry: ...
+@overload
+def open_registry(
+    location: str | Path,
+    *,
+    cache_bytes: int = ...,
+    cache: Path | None = ...,
+    token: str | None = ...,
+    trust: TrustStore | None = ...,
+) -> Registry: ...
+
 
 def open_registry(
-    location: str | Path, *, cache_bytes: int = CACHE_BYTES, trust: TrustStore | None = None
-) -> LocalRegistry:
-    """Open the registry in a folder, making an empty one where there is none.
+    location: str | Path,
+    *,
+    cache_bytes: int = CACHE_BYTES,
+    cache: Path | None = None,
+    token: str | None = None,
+    trust: TrustStore | None = None,
+) -> Registry:
+    """Open the registry in a folder, making an empty one where there is none, or the one on a Hub.
 
     Args:
+        location: a folder; the address of a Hub, as ``https://hub.example.org``; or ``hf``, which is HF_ENDPOINT, and
+            https://huggingface.co where that is not set.
         cache_bytes: how much disk the verified folders of pulled versions may take; the least recently used give way.
-        trust: whose signatures are asked for, besides what ``trust.json`` in the folder says.
+        cache: of a Hub: the folder of what was pulled, ``ADAPTERHUB_HOME/cache`` by default.
+        token: of a Hub: instead of the one that `registry.remote.tokens` finds.
+        trust: whose signatures are asked for, besides what ``trust.json`` in a folder says.
 
     Raises:
-        UnsupportedRegistry: `location` is an address, or ``hf``.
-        RegistryUnavailable: the folder cannot be used.
+        UnsupportedRegistry: `location` is an address of another kind, or huggingface_hub is not installed.
+        RegistryUnavailable: the folder cannot be used. A Hub is not asked yet.
         NameCollision: another package claims the import name ``registry`` too.
     """
     check_import_name()
     text = str(location)
-    if text == "hf" or "://" in text:
+    if text == HUB or text.startswith(ADDRESSES):
+        return _open_hub(text, token, cache or _home() / "cache", cache_bytes, trust)
+    if "://" in text:
         raise UnsupportedRegistry(
-            f"a registry at {text} is not supported yet by this version", "Name a folder, such as ~/.adapterhub."
+            f"a registry at {text} is not supported", "Name a folder, or an address that starts with https://."
         )
     return LocalRegistry(Path(location), cache_bytes, trust)
+
+
+def is_hub(location: str | Path) -> bool:
+    """Whether a location means a Hub, and not a folder."""
+    return str(location) == HUB or "://" in str(location)
+
+
+def _open_hub(location: str, token: str | None, cache: Path, cache_bytes: int, trust: TrustStore | None) -> Registry:
+    try:
+        from registry.remote import Endpoint, RemoteRegistry  # only who talks to a Hub needs huggingface_hub
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("huggingface_hub", "httpx2"):
+            raise
+        raise UnsupportedRegistry(
+            f"the registry at {location} needs huggingface_hub, which is not installed", "pip install huggingface_hub"
+        ) from error
+    return RemoteRegistry(Endpoint(None if location == HUB else location, token), cache, cache_bytes, trust)
+
+
+def _home() -> Path:
+    return Path(os.environ.get("ADAPTERHUB_HOME") or "~/.adapterhub")
 
 
 def check_import_name(search_path: Iterable[str] | None = None) -> None:

@@ -81,7 +81,8 @@ class VersionFacts:
 class AuditEntry:
     """One change or refusal. `action` is the verb, ``refused`` after a dash where nothing was done.
 
-    `actor` is who did it, empty without a server; `id` grows with each entry.
+    `actor` is who did it: empty without a server, ``os:name`` for a command on the server's machine; `id` grows with
+    each entry.
     """
 
     at: datetime

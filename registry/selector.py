@@ -23,6 +23,7 @@ MAX_VERSION = 96  # characters, as the Hub allows for the name of a tag
 RESERVED = {LATEST, MAIN, "head"}
 
 _ID_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
+_NAMESPACE = re.compile(_ID_PART)
 _REPOSITORY = re.compile(rf"{_ID_PART}/{_ID_PART}")
 _BASE = re.compile(rf"(?:{_ID_PART}/)?{_ID_PART}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -110,13 +111,16 @@ def check_repository(text: str) -> str:
 
 
 def check_namespace(text: str) -> str:
-    """Return `text` if it can be the owner in ``owner/name``.
+    """Return `text` if it can be the part of a repository id before the slash.
 
     Raises:
         InvalidReference: it cannot.
     """
-    if not re.fullmatch(_ID_PART, text) or _forbidden(text):
-        raise InvalidReference(f"{_shown(text)} is not a namespace", "Write the owner alone: acme for acme/intent.")
+    if not _NAMESPACE.fullmatch(text) or _forbidden(text):
+        raise InvalidReference(
+            f"{_shown(text)} cannot be the name of a user or an organisation",
+            "Use letters, digits, . _ - (neither at an end nor doubled), 96 characters at most.",
+        )
     return text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from adapterhub.cli.home import open_registry
+from adapterhub.cli.home import open_registry, registry_option
 from adapterhub.cli.output import Output, json_option, table
 
 
@@ -14,9 +14,10 @@ from adapterhub.cli.output import Output, json_option, table
 @click.argument("version", required=False)
 @click.option("--expect", metavar="VERSION|none", help="What the alias names now; `none`: there is no such alias yet.")
 @click.option("--history", is_flag=True, help="Show where the alias has pointed.")
+@registry_option
 @json_option
 def alias_command(
-    repository: str, name: str, version: str | None, expect: str | None, history: bool, as_json: bool
+    repository: str, name: str, version: str | None, expect: str | None, history: bool, location: str, as_json: bool
 ) -> None:
     """Point an alias at a version, or roll it back.
 
@@ -31,7 +32,7 @@ def alias_command(
         raise click.UsageError("give either VERSION with --expect, or --history", click.get_current_context())
     if version is not None and expect is None:
         raise click.UsageError("--expect is missing: what the alias names now, or none", click.get_current_context())
-    registry = open_registry()
+    registry = open_registry(location)
     if version is None:
         changes = registry.alias_history(repository, name)
         rows = ((f"{one.at:%Y-%m-%d %H:%M:%S}", one.previous or "none", one.version) for one in changes)

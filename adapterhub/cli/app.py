@@ -17,7 +17,7 @@ import click
 from adapterhub.cli.lazy import LazyGroup
 from adapterhub.cli.output import Output
 from adapterhub.errors import AdapterHubError, MissingDependency
-from registry.errors import LeftOutWarning, RegistryError, YankedWarning
+from registry.errors import LeftOutWarning, OfflineWarning, RegistryError, YankedWarning
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -31,11 +31,13 @@ COMMANDS = {
     "list": "catalogue",
     "search": "search",
     "show": "catalogue",
-    "pull": "catalogue",
+    "pull": "pull",
+    "lock": "pull",
     "predict": "predict",
     "status": "status",
     "yank": "withdraw",
     "revoke": "withdraw",
+    "login": "login",
     "hub": "hub",
 }
 
@@ -110,7 +112,7 @@ def _warnings_told(output: Output) -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for category in (YankedWarning, LeftOutWarning):
+        for category in (YankedWarning, LeftOutWarning, OfflineWarning):
             warnings.simplefilter("always", category)
         warnings.showwarning = tell
         yield

@@ -1,4 +1,4 @@
-"""``adapterhub list``, ``show`` and ``pull``: what the registry holds, and getting it."""
+"""``adapterhub list`` and ``show``: what the registry holds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adapterhub import settings
-from adapterhub.cli.home import open_registry
+from adapterhub.cli.home import open_registry, registry_option
 from adapterhub.cli.output import Output, json_option, table
 
 if TYPE_CHECKING:
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
 @click.argument("repository", metavar="[OWNER/NAME]", required=False)
 @click.option("--base", help="Only adapters of this base (Hub id).")
 @click.option("--task", help="Only adapters for this task (the Hub's pipeline tag).")
+@registry_option
 @json_option
-def list_command(repository: str | None, base: str | None, task: str | None, as_json: bool) -> None:
+def list_command(repository: str | None, base: str | None, task: str | None, location: str, as_json: bool) -> None:
     """List the repositories, or all versions of one."""
-    registry = open_registry()
+    registry = open_registry(location)
     if repository is not None:
         _list_versions(registry, repository, Output(as_json))
         return
@@ -40,7 +40,7 @@ def list_command(repository: str | None, base: str | None, task: str | None, as_
         )
         for one in found
     )
-    nothing = f"Nothing is published in {settings.registry_location()} yet."
+    nothing = f"Nothing is published in {location} yet."
     Output(as_json).result({"repositories": found}, table(columns, rows) if found else nothing)
 
 
@@ -52,10 +52,11 @@ def _list_versions(registry: Registry, repository: str, output: Output) -> None:
 
 @click.command("show")
 @click.argument("reference", metavar="REF")
+@registry_option
 @json_option
-def show_command(reference: str, as_json: bool) -> None:
+def show_command(reference: str, location: str, as_json: bool) -> None:
     """Show what the registry knows of a version."""
-    facts = open_registry().show(reference)
+    facts = open_registry(location).show(reference)
     document = {
         **dataclasses.asdict(facts.version),
         "published": facts.published,
@@ -81,17 +82,3 @@ def _facts(facts: VersionFacts) -> Iterator[tuple[str, object]]:
     yield "licence", document["licence"]
     for name, at in ((document.get("metrics") or {}).get("after") or {}).items():
         yield name, f"{at['value']:.4f} [{at['low']:.4f}, {at['high']:.4f}] on {at['n']} {at['split']} rows"
-
-
-@click.command("pull")
-@click.argument("reference", metavar="REF")
-@json_option
-def pull_command(reference: str, as_json: bool) -> None:
-    """Fetch a version and check every byte of it.
-
-    The folder is plain PEFT: `PeftModel.from_pretrained(base, folder)` opens it. It is not to be written to.
-    """
-    registry = open_registry()
-    version = registry.resolve(reference)
-    folder = registry.pull(version)
-    Output(as_json).result({**dataclasses.asdict(version), "folder": folder}, f"{version} is in {folder}")

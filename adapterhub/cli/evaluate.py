@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from adapterhub.cli.home import registry_option
 from adapterhub.cli.output import Output, json_option, table
 from adapterhub.cli.serving import base_path_option, served
 from adapterhub.errors import DataError
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     "--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True, help="Which rows."
 )
 @base_path_option
+@registry_option
 @json_option
-def evaluate_command(target: str, data: Path | None, split: str, base_path: Path | None, as_json: bool) -> None:
+def evaluate_command(
+    target: str, data: Path | None, split: str, base_path: Path | None, location: str, as_json: bool
+) -> None:
     """Score an adapter on labelled rows.
 
     Takes a published version, a run folder or an adapter folder, which answers through the same engine that serves.
@@ -34,7 +38,7 @@ def evaluate_command(target: str, data: Path | None, split: str, base_path: Path
     from adapterhub.evaluate import evaluate
     from adapterhub.tasks import task_of
 
-    with served(target, base_path) as adapter:
+    with served(target, base_path, location) as adapter:
         task = task_of(adapter.manifest)
         figures = evaluate(adapter, task, _rows(adapter.manifest, task, data, split), split)
     text = table((split, "value [95% interval]", "rows"), ((name, str(at), at.n) for name, at in figures.items()))

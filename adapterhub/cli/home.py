@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from adapterhub import settings
 
 if TYPE_CHECKING:
-    from registry import LocalRegistry
+    from registry import Registry
+
+registry_option: Callable[..., Any] = click.option(
+    "--registry",
+    "location",
+    metavar="URL|hf|DIR",
+    default=settings.registry_location,
+    help="The registry to talk to: a Hub's address, hf, or a folder. Default: ADAPTERHUB_REGISTRY, or the home.",
+)
 
 
-def open_registry() -> LocalRegistry:
-    """The registry that commands talk to, under the trust of this machine's user, wherever it lies.
+def open_registry(location: str) -> Registry:
+    """The registry at a location, under the trust of this machine's user; what is pulled from Hubs is in the home.
 
     Raises:
         RegistryError: it cannot be opened, or the file of trusted keys is not valid.
@@ -20,7 +31,7 @@ def open_registry() -> LocalRegistry:
     import registry
     from registry.signing import TrustStore
 
-    return registry.open_registry(settings.registry_location(), trust=TrustStore.read(trust_file()))
+    return registry.open_registry(location, cache=settings.home() / "cache", trust=TrustStore.read(trust_file()))
 
 
 def trust_file() -> Path:

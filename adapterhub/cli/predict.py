@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from adapterhub.cli.home import registry_option
 from adapterhub.cli.output import Output, json_option, table
 from adapterhub.cli.serving import base_path_option, served
 from adapterhub.errors import DataError
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 @click.argument("target", metavar="REF|FOLDER")
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
 @base_path_option
+@registry_option
 @json_option
-def predict_command(target: str, texts: tuple[str, ...], base_path: Path | None, as_json: bool) -> None:
+def predict_command(target: str, texts: tuple[str, ...], base_path: Path | None, location: str, as_json: bool) -> None:
     """Answer rows with an adapter.
 
     Without TEXT, rows are read from stdin: JSON lines, each a string or an object.
@@ -39,7 +41,7 @@ def predict_command(target: str, texts: tuple[str, ...], base_path: Path | None,
         raise DataError(f"stdin: not UTF-8: {error}", "Write JSON lines in UTF-8.") from error
     if not rows:
         raise click.UsageError("no rows: give TEXT arguments, or JSON lines on stdin", click.get_current_context())
-    with served(target, base_path) as adapter:
+    with served(target, base_path, location) as adapter:
         answers = adapter.predict(rows)
     document = [{"row": row, **answer_document(answer)} for row, answer in zip(rows, answers, strict=True)]
     pairs = zip(rows, answers, strict=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adapterhub.cli.home import open_registry
+from adapterhub.cli.home import open_registry, registry_option
 from adapterhub.cli.key import passphrase_for
 from adapterhub.cli.output import Output, json_option
 from adapterhub.cli.serving import base_path_option, load_backbone
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     "--sign", "key", type=click.Path(path_type=Path), metavar="KEY", help="Sign it with a key of `adapterhub key new`."
 )
 @base_path_option
+@registry_option
 @json_option
 def publish_command(
     folder: Path,
@@ -45,6 +46,7 @@ def publish_command(
     no_base_check: bool,
     key: Path | None,
     base_path: Path | None,
+    location: str,
     as_json: bool,
 ) -> None:
     """Publish a folder as an immutable version.
@@ -70,7 +72,7 @@ def publish_command(
             facts = checked(source, facts, base_path)
         if key:
             source = signed_copy(source, Path(scratch, "signed"), facts, key, passphrase)
-        published = open_registry().publish(source, repository, number, facts=facts)
+        published = open_registry(location).publish(source, repository, number, facts=facts)
     output.result(published, f"published {published} as {published.digest}{', signed' if key else ''}")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adapterhub import settings
+from adapterhub.cli.home import open_registry, registry_option
 from adapterhub.cli.output import Output, json_option, table
 
 if TYPE_CHECKING:
@@ -42,15 +42,17 @@ SORTS = ("lastModified", "createdAt", "downloads", "likes", "metric")
     "--sort", type=click.Choice(SORTS), help="The largest, or latest, first. Default: metric if one is named."
 )
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many.")
+@registry_option
 @json_option
-def search_command(words: str | None, labels: Sequence[str], limit: int, as_json: bool, **filters: object) -> None:
+def search_command(
+    words: str | None, labels: Sequence[str], limit: int, location: str, as_json: bool, **filters: object
+) -> None:
     """Find adapters by their newest version; WORDS is part of a repository's id, and all filters must hold."""
-    from registry import open_registry
     from registry.finding import AdapterQuery
 
     filters["sort"] = filters["sort"] or ("metric" if filters["metric"] else "lastModified")
     query = AdapterQuery(search=words, labels=tuple(labels), **filters)  # type: ignore[arg-type]  # click checked them
-    found = open_registry(settings.registry_location()).search(query, limit=limit)
+    found = open_registry(location).search(query, limit=limit)
     columns = ("adapter", "task", "base", "method", "rank", query.metric or "figures")
     text = table(columns, ([*_cells(one), _figures(one, query.metric)] for one in found))
     Output(as_json).result({"adapters": found}, text if found else "Nothing fits. Leave a filter out.")

@@ -44,8 +44,11 @@ class Served:
 
 
 @contextmanager
-def served(target: str, base_path: Path | None) -> Iterator[Served]:
+def served(target: str, base_path: Path | None, location: str) -> Iterator[Served]:
     """The adapter that `target` (a reference or a folder) names, on its own base; released on exit.
+
+    Args:
+        location: the registry that the reference is of.
 
     Raises:
         RegistryError: the reference does not resolve, or the folder is not admitted.
@@ -61,7 +64,7 @@ def served(target: str, base_path: Path | None) -> Iterator[Served]:
             registry = registries.open_registry(scratch)
             version = registry.publish(Path(target), "local/folder", "0.0.0")
         else:
-            registry = open_registry()
+            registry = open_registry(location)
             version = registry.resolve(target)
         manifest = Manifest.read(registry.pull(version))
         with Engine(load_backbone(manifest.base, base_path), registry) as engine:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from adapterhub import settings
 from adapterhub.cli.home import open_registry
 from adapterhub.cli.output import Output, json_option, table
 
@@ -34,7 +35,7 @@ def train_command(recipe: Path, folder: Path | None, resume: bool, as_json: bool
     from adapterhub.train.progress import ConsoleProgress
 
     plan = Recipe.read(recipe)
-    registry = open_registry() if plan.init_from else None
+    registry = open_registry(settings.registry_location()) if plan.init_from else None
     with ConsoleProgress() as progress:
         result = train(plan, folder or Path("runs") / plan.name, resume=resume, registry=registry, progress=progress)
     Output(as_json).result(_document(result), _text(result))

@@ -77,11 +77,17 @@ def hold(session: Session, wanted: Collection[str]) -> None:
     Raises:
         MissingBytes: some are not there.
     """
+    if missing := sorted(set(wanted) - held(session, wanted)):
+        raise MissingBytes(f"the store lacks the bytes {missing[0]}", "Upload the file, then commit it.")
+
+
+def held(session: Session, wanted: Collection[str]) -> set[str]:
+    """Those of the bytes that are in the store, and now stay there until this transaction ends."""
+    found: set[str] = set()
     for some in _batches(sorted(wanted)):
         query = select(BlobRow.sha256).where(BlobRow.sha256.in_(some)).order_by(BlobRow.sha256)
-        found = set(session.scalars(query.with_for_update(read=True)))
-        if missing := sorted(set(some) - found):
-            raise MissingBytes(f"the store lacks the bytes {missing[0]}", "Upload the file, then commit it.")
+        found.update(session.scalars(query.with_for_update(read=True)))
+    return found
 
 
 def granted(session: Session, row: RepositoryRow, wanted: Collection[str]) -> set[str]:

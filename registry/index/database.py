@@ -91,6 +91,13 @@ class Database:
             yield session
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """One consistent view for any number of statements, on both databases."""
+        serial = self._reader.dialect.name == "postgresql"
+        with _translated(self._reader), self._reader.connect() as connection:
+            yield connection.execution_options(isolation_level="REPEATABLE READ") if serial else connection
+
+    @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction, all of it or nothing; on SQLite alone from its start."""
         with _translated(self._writer), Session(self._writer, expire_on_commit=False) as session, session.begin():
@@ -182,8 +189,8 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise Conflict("somebody else changed this at the same moment", "Look at it, then try again.") from error
-    except DataError as error:  # PostgreSQL keeps no zero characters, say, in whatever name or text they come
-        raise InvalidReference(f"a value cannot be kept or looked up: {error.orig}", "Write it otherwise.") from error
+    except DataError as error:  # a character that PostgreSQL has not, or more of them than a column holds
+        raise InvalidReference("a text cannot be kept as it is: it is too long, or holds a zero byte") from error
     except (DBAPIError, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise RegistryUnavailable(

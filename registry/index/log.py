@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -35,13 +36,17 @@ class Log:
             named = select(func.lower(AuditRow.repository)).where(AuditRow.id > since, AuditRow.id <= mark).distinct()
             return Changes(mark, frozenset(session.scalars(named)) if mark != since else frozenset())
 
-    def entries(self, repository: str | None = None) -> list[AuditEntry]:
-        """Changes and refusals, the newest first."""
+    def entries(
+        self, repository: str | None = None, *, since: datetime | None = None, limit: int | None = None
+    ) -> list[AuditEntry]:
+        """Changes and refusals, the newest first: of one repository, after a moment, at most so many."""
         query = select(AuditRow).order_by(AuditRow.id.desc())
         if repository is not None:
             query = query.where(func.lower(AuditRow.repository) == repository.lower())
+        if since is not None:
+            query = query.where(AuditRow.created >= since)
         with self._database.read() as session:
-            return [_entry(row) for row in session.scalars(query)]
+            return [_entry(row) for row in session.scalars(query.limit(limit))]
 
     def page(
         self,

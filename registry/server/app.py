@@ -7,9 +7,24 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from registry.server.adapters import ABOUT, aliases, audit, changes, keys, references, versions, webhooks, withdrawals
+from registry.server import health
+from registry.server.access_log import AccessLog
+from registry.server.adapters import (
+    ABOUT,
+    about,
+    aliases,
+    audit,
+    changes,
+    keys,
+    references,
+    versions,
+    webhooks,
+    withdrawals,
+)
 from registry.server.adapters import search as adapter_search
 from registry.server.hub import (
+    access,
+    accounts,
     cards,
     commit,
     commits,
@@ -29,16 +44,22 @@ from registry.server.hub import (
     whoami,
     xet,
 )
+from registry.server.janitor import Janitor
+from registry.server.metrics import Metrics
 from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
 from registry.server.wire import failures
 from registry.server.wire.bodies import CappedBodies
+from registry.server.wire.limits import Limiter, RateLimits, parse_limit
+from registry.server.wire.observed import Observed
 from registry.server.wire.quoting import RawPath
 
-ADAPTERS = (adapter_search, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
+ADAPTERS = (about, adapter_search, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
 HUB = (
+    health,
     whoami,
+    accounts,
     repositories,
     search,
     known_tags,
@@ -54,6 +75,7 @@ HUB = (
     likes,
     storage,
     cards,
+    access,
     resolve,
     home,
 )  # resolve and home last, also behind ADAPTERS: their paths begin with anything
@@ -63,25 +85,34 @@ def create_app(settings: Settings) -> FastAPI:
     """An application on its own services, which close with it.
 
     Raises:
-        RegistryUnavailable: the database cannot be used, or is not at this version's migration.
+        RegistryUnavailable: the database cannot be used, or is not at this version's migration, or a limit is none.
     """
-    services = Services.open(settings)
+    limiter, limit = Limiter(settings.limit_storage), parse_limit(settings.limit)
+    failures_limit = parse_limit(settings.limit_failures)
+    services, log = Services.open(settings), AccessLog(settings.access_log)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sender = Sender(services.webhooks, settings.private_webhooks)
+        janitor = Janitor(services.scratch)
         sender.start()
+        janitor.start()
         yield
+        janitor.stop()
         sender.stop()
         services.close()
+        log.close()
 
     app = FastAPI(title="adapterhub", description=ABOUT, lifespan=lifespan)
     app.state.services = services
-    for documented in ADAPTERS:
+    app.state.metrics = metrics = Metrics(services.database)
+    for documented in ADAPTERS:  # first: the Hub's paths that begin with anything are those of these, too
         app.include_router(documented.router)
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)
     failures.install(app)
-    app.add_middleware(CappedBodies)
-    app.add_middleware(RawPath)
+    app.add_middleware(CappedBodies)  # the last that is added is the first that a request comes to
+    app.add_middleware(RateLimits, limiter=limiter, limit=limit, failures=failures_limit)
+    app.add_middleware(Observed, metrics=metrics, log=log)
+    app.add_middleware(RawPath)  # cannot fail; the others see the path that is routed on
     return app

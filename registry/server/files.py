@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from datetime import UTC, datetime
 from pathlib import Path
 
 from registry.errors import BadUpload, RegistryUnavailable
 from registry.index import commits, rows
 from registry.index.repositories import Repository
-from registry.index.tables import BlobRow, UploadRow
+from registry.index.tables import BlobRow
 from registry.index.trees import TreeEntry
 from registry.manifest.completion import sha256_of
 from registry.server.services import Services
@@ -48,11 +47,10 @@ def grant(hub: Services, repository: Repository, entries: Collection[TreeEntry])
     Raises:
         RegistryUnavailable: it did; the upload must be repeated.
     """
-    now = datetime.now(UTC)
     with hub.database.write() as session:
         for entry in sorted(entries, key=lambda one: one.sha256):  # in one order, so that nobody waits in a circle
             commits.register(session, entry.sha256, entry.size)
-            rows.insert_new(session, UploadRow, repository_id=repository.id, sha256=entry.sha256, created=now)
+            rows.note_upload(session, repository.id, entry.sha256)
     for entry in entries:
         if hub.store.size(entry.sha256) is None:
             raise RegistryUnavailable(f"the bytes of {entry.path} were lost while they came in", "Send them again.")
@@ -75,6 +73,21 @@ def granted(hub: Services, repository: Repository, wanted: Collection[str]) -> s
     with hub.database.read() as session:
         row = rows.repository(session, repository.name, repository.kind, lock=False)
         return commits.granted(session, row, wanted)
+
+
+def renewed(hub: Services, repository: Repository, wanted: Collection[str]) -> set[str]:
+    """Which of these bytes need not be sent: they are here, and from now on garbage collection leaves them alone.
+
+    Bytes that were lost from the store are not here, whatever the index says: sending them again puts them back.
+    """
+    here = {sha256 for sha256 in granted(hub, repository, wanted) if hub.store.size(sha256) is not None}
+    if not here:
+        return here
+    with hub.database.write() as session:
+        kept = commits.held(session, here)
+        for sha256 in sorted(kept):
+            rows.note_upload(session, repository.id, sha256)
+    return kept
 
 
 def receive(hub: Services, file: Path, wanted: UploadTicket, size: int) -> None:

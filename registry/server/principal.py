@@ -6,12 +6,13 @@ role there and of what their token allows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from registry.errors import NotAuthenticated, NotPermitted, RepositoryNotFound
-from registry.index.accounts import Holder
+from registry.errors import NotAuthenticated, NotPermitted
 from registry.index.repositories import Repository
+from registry.index.rows import no_repository
+from registry.index.tokens import Holder
 
 READ, WRITE, ADMIN = "read", "write", "admin"
 RIGHTS = (READ, WRITE, ADMIN)
@@ -48,6 +49,17 @@ class Principal:
         """Whether a repository exists for them."""
         return not repository.private or self.may(READ, repository.namespace)
 
+    def downloads(self, repository: Repository, is_accepted: Callable[[Repository, str], bool]) -> bool:
+        """Whether they may read the files of a repository that they see.
+
+        A gated one's are for its namespace and for those let in, whom `is_accepted` knows; a token for another
+        namespace does not count for that.
+        """
+        if not repository.gated or self.may(READ, repository.namespace):
+            return True
+        reaches = self.namespace in (None, repository.namespace)
+        return self.user is not None and reaches and is_accepted(repository, self.user)
+
     def readable(self) -> frozenset[str] | None:
         """The namespaces whose private repositories exist for them, in lower case; None for all."""
         if self.admin:
@@ -82,15 +94,18 @@ class Principal:
             raise NotAuthenticated("this needs a token", "Log in with `hf auth login`, or set HF_TOKEN.")
         raise NotPermitted("only administrators of the server may do that", "Ask one of them.")
 
-    def check(self, right: str, repository: Repository) -> None:
+    def check(self, right: str, repository: Repository, asked: str = "") -> None:
         """Refuse who may not do that with a repository; who may not even see it is told that there is none.
+
+        Args:
+            asked: the name that it was asked for by, if that may be another than its own, which is not given away.
 
         Raises:
             RepositoryNotFound: it is private, and they may not read it.
             NotAuthenticated, NotPermitted: as for `require`.
         """
         if not self.sees(repository):
-            raise RepositoryNotFound(f"there is no repository {repository.name}", "Check the id and your token.")
+            raise no_repository(asked or repository.name)
         if right != READ:
             self.require(right, repository.namespace)
 

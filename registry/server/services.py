@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from registry.cards import card_reader
 from registry.index import Aliases, Database, Log, Versions, meta
+from registry.index.access import Access
 from registry.index.accounts import Accounts
 from registry.index.discussions import Discussions
 from registry.index.following import Following
 from registry.index.history import History
 from registry.index.keys import Keys
 from registry.index.likes import Likes
+from registry.index.members import Members
 from registry.index.pulls import Pulls
 from registry.index.refs import Refs
 from registry.index.releases import Releases
@@ -19,6 +21,7 @@ from registry.index.repositories import Repositories
 from registry.index.search import Search
 from registry.index.storage import Storage
 from registry.index.takedowns import Takedowns
+from registry.index.tokens import Tokens
 from registry.index.webhooks import Webhooks
 from registry.server.settings import Settings
 from registry.server.tickets import Tickets
@@ -36,6 +39,9 @@ class Services:
     staging: Staging
     tickets: Tickets
     accounts: Accounts
+    members: Members
+    tokens: Tokens
+    access: Access
     repositories: Repositories
     history: History
     refs: Refs
@@ -73,6 +79,9 @@ class Services:
             staging=store.staging,
             tickets=Tickets(meta.fact(database, meta.SECRET)),
             accounts=Accounts(database),
+            members=Members(database),
+            tokens=Tokens(database),
+            access=Access(database),
             repositories=Repositories(database),
             history=History(database, read_card),
             refs=Refs(database),

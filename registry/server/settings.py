@@ -18,7 +18,10 @@ class Settings:
         blobs: ``s3://bucket/prefix`` or another address that obstore knows; empty for a folder in `data`.
         max_file_bytes: the largest file.
         max_commit_bytes: the largest body of a commit, whose small files are in it.
-        limit: requests of one caller, in the notation of `limits`; empty for no limit.
+        limit: requests of one caller, in the notation of `limits` (``600/minute``); empty for no limit.
+        limit_failures: wrong tokens from one address.
+        limit_storage: ``redis://host:6379`` where several processes count together; empty for each process's memory.
+        access_log: a file, ``-`` for stderr, or empty for none.
         private_webhooks: whether webhooks may lead into private networks, the server's own machine among them.
     """
 
@@ -28,6 +31,9 @@ class Settings:
     max_file_bytes: int = 50 << 30
     max_commit_bytes: int = 256 << 20
     limit: str = ""
+    limit_failures: str = "60/minute"
+    limit_storage: str = ""
+    access_log: str = ""
     private_webhooks: bool = False
 
     def open_database(self) -> Database:

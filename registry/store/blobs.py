@@ -60,6 +60,18 @@ class BlobStore:
                 writer.write(piece)
         return digest.hexdigest() == sha256
 
+    def check(self) -> None:
+        """Write a little, and remove it.
+
+        Raises:
+            RegistryUnavailable: that cannot be done: the disk is full, or the place is gone, or not ours.
+        """
+        with disk_faults(self._objects.scratch), self._objects.scratch.folder() as folder:
+            key, probe = f"staged/probe/{folder.name}", folder / "probe"
+            probe.write_bytes(bytes(4096))
+            self._objects.put(key, probe)
+        self._objects.delete([key])
+
     def holds(self, sha256: str) -> bool:
         """Whether the blob is here and intact; reads all of it."""
         size = self.size(sha256)
@@ -77,6 +89,11 @@ class BlobStore:
         """Bytes of the blob, None where there is none; reads nothing of it."""
         found = self._objects.stat(_key(sha256))
         return None if found is None else found.size
+
+    def stat(self, sha256: str) -> Stored | None:
+        """Its size and when it was put last, with the sha256 as the key; None where there is none."""
+        found = self._objects.stat(_key(sha256))
+        return found and found._replace(key=sha256)
 
     def read(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
         """Bytes `start` to before `stop` of the blob, in pieces of about 1 MiB, as they are: not verified.

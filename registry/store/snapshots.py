@@ -39,7 +39,12 @@ SPARE = 0.1  # of the budget is made free at once, so that the folder is not mea
 class Snapshots:
     """The folder of snapshots. Safe to use from threads and processes."""
 
-    def __init__(self, root: Path, scratch: Scratch, store: BlobStore, max_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, root: Path, scratch: Scratch, store: BlobStore | None, max_bytes: int = CACHE_BYTES) -> None:
+        """Make nothing yet.
+
+        Args:
+            store: gets back what only a damaged snapshot still has; None where the bytes come from elsewhere.
+        """
         self._root = root
         self._scratch = scratch
         self._store = store
@@ -81,7 +86,7 @@ class Snapshots:
             self.discard(target)
             raise CorruptBlob(
                 f"{damaged} of snapshot {target.name[:12]} is not what was published; the snapshot was discarded",
-                "Pull again: it is made anew from the registry's store.",
+                "Pull again: it is made anew.",
             )
         return target
 
@@ -135,6 +140,8 @@ class Snapshots:
 
     def _rescue(self, folder: Path, entries: Iterable[FileEntry]) -> None:
         """Give back to the store what only a snapshot that is about to go still has intact."""
+        if self._store is None:
+            return
         for entry in entries:
             if not self._store.holds(entry.sha256) and is_intact(folder / entry.path, entry.sha256):
                 self._store.put(folder / entry.path, entry.sha256)

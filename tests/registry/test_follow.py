@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -346,3 +347,37 @@ def test_only_the_latest_of_several_changes_is_prepared(counting: Counting, tmp_
 def test_an_interval_that_never_ends(released: LocalRegistry, interval: float) -> None:
     with pytest.raises(ValueError, match="interval"):
         Follower(released, interval=interval)
+
+
+def test_a_nudge_is_a_poll_now(released: LocalRegistry) -> None:
+    seen = threading.Event()
+    with Follower(released, interval=600, load=lambda version: seen.set()) as follower:
+        follower.follow(PRODUCTION)
+        follower.nudge()
+        move(released, "1.1.0")
+        follower.nudge()
+        assert seen.wait(10)
+
+
+def test_nudges_before_a_poll_are_one(released: LocalRegistry) -> None:
+    polls = []
+    polling, go_on = threading.Event(), threading.Event()
+
+    class Slow(Unreachable):
+        def changes(self, since: int | None) -> Changes:
+            polls.append(since)
+            polling.set()
+            assert go_on.wait(10)
+            return super().changes(since)
+
+    with Follower(Slow(released), interval=600) as follower:  # type: ignore[arg-type]
+        follower.nudge()
+        assert polling.wait(10)
+        for _ in range(50):
+            follower.nudge()  # from any thread, and without waiting
+        go_on.set()
+        deadline = time.monotonic() + 10
+        while len(polls) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)
+    assert len(polls) == 2

@@ -13,6 +13,7 @@ import registry as package
 from registry import open_registry
 from registry.errors import NameCollision, RegistryError, RegistryUnavailable, UnsupportedRegistry
 from registry.opening import check_import_name
+from registry.remote import RemoteRegistry
 from tests.registry.folders import FACTS, write_adapter
 
 ROOT = Path(__file__).parents[2]
@@ -72,11 +73,47 @@ def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str) -> None:
     assert str(open_registry(tmp_path / name).resolve("acme/intent")) == "acme/intent@1.0.0"
 
 
-@pytest.mark.parametrize("location", ["https://hub.example.org", "http://localhost:8000", "hf"])
-def test_hubs_come_later(location: str) -> None:
-    with pytest.raises(UnsupportedRegistry, match="not supported yet by this version") as refused:
+@pytest.mark.parametrize("location", ["https://hub.example.org/", "http://localhost:8000", "hf"])
+def test_a_hub_is_opened_without_asking_it(tmp_path: Path, location: str) -> None:
+    registry = open_registry(location, cache=tmp_path)
+    assert isinstance(registry, RemoteRegistry)
+    expected = "https://huggingface.co" if location == "hf" else location.rstrip("/")
+    assert registry.endpoint.address == expected
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("location", ["ftp://hub.example.org", "s3://bucket"])
+def test_other_addresses_are_none_of_a_registry(location: str) -> None:
+    with pytest.raises(UnsupportedRegistry, match="is not supported") as refused:
         open_registry(location)
     assert "folder" in refused.value.hint
+
+
+def test_what_was_pulled_from_hubs_is_kept_in_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADAPTERHUB_HOME", str(tmp_path))
+    registry = open_registry("https://hub.example.org")
+    with pytest.raises(RegistryUnavailable, match="HF_HUB_OFFLINE"):
+        registry.show("acme/intent")
+    with pytest.raises(RegistryUnavailable, match="never resolved here"):
+        registry.resolve("acme/intent")
+    assert not (tmp_path / "index.sqlite").exists()
+
+
+def test_without_huggingface_hub_only_hubs_are_missing(tmp_path: Path) -> None:
+    program = """
+import sys
+sys.modules["huggingface_hub"] = None
+from registry import open_registry
+from registry.errors import UnsupportedRegistry
+open_registry(sys.argv[1]).list()
+try:
+    open_registry("hf")
+except UnsupportedRegistry as error:
+    print(error.hint)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "pip install huggingface_hub\n"
 
 
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The local registry keeps the Protocol's promises in form: the same verbs, the same arguments."""
+"""Registries keep the Protocol's promises in form: the same verbs, the same arguments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from registry import LocalRegistry, Registry, Version
+from registry.remote import RemoteRegistry
 
 VERBS = [name for name, member in vars(Registry).items() if inspect.isfunction(member) and not name.startswith("_")]
 
@@ -22,9 +23,10 @@ def test_the_verbs() -> None:
     }
 
 
+@pytest.mark.parametrize("kind", [LocalRegistry, RemoteRegistry])
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_verb_takes_the_same_arguments(verb: str) -> None:
-    assert arguments(getattr(LocalRegistry, verb)) == arguments(getattr(Registry, verb))
+def test_a_verb_takes_the_same_arguments(verb: str, kind: type) -> None:
+    assert arguments(getattr(kind, verb)) == arguments(getattr(Registry, verb))
 
 
 def test_a_version_is_a_value() -> None:

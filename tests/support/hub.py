@@ -87,7 +87,7 @@ class PostgreSQL:
 class HubServer:
     """A server process: ``adapterhub hub serve`` on a port of its own.
 
-    `options` and `environment` are those of the command. The port stays the same when it is started again.
+    `options` are those of ``serve``, `environment` is that of all commands. A new start has the same port.
     """
 
     data: Path
@@ -151,7 +151,10 @@ class HubServer:
     def command(self, *arguments: str) -> str:
         """Run ``adapterhub hub ARGUMENTS`` on its data, and return what it printed."""
         command = [*CLI, "hub", *arguments, *self.place()]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
         if done.returncode:
             raise RuntimeError(f"hub {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
         return done.stdout + done.stderr

@@ -33,7 +33,7 @@ class HubApp:
         if (user, right) not in self._tokens:
             if not any(name == user for name, _ in self._tokens):
                 self.hub.accounts.create(user, "user", "")
-            self._tokens[user, right] = self.hub.accounts.issue(user, right, right, "")
+            self._tokens[user, right] = self.hub.tokens.issue(user, right, right, "")
         return self._tokens[user, right]
 
     def send(self, user: str, method: str, path: str, right: str = "write", **arguments: Any) -> Response:

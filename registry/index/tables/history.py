@@ -11,7 +11,10 @@ from registry.index.tables.base import Table
 
 
 class CommitRow(Table):
-    """A state of a repository's files. `oid`: 40 hex digits, as Hub clients expect; `message` begins with its title."""
+    """A state of a repository's files. `oid`: 40 hex digits, as Hub clients expect; `message` begins with its title.
+
+    `orphaned` is when garbage collection first found that nothing names it; it goes some time after that.
+    """
 
     __tablename__ = "commits"
     oid: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -19,6 +22,7 @@ class CommitRow(Table):
     message: Mapped[str]
     author: Mapped[str] = mapped_column(String(96), default="")  # "": made without a server
     created: Mapped[datetime]
+    orphaned: Mapped[datetime | None]
 
 
 class CommitParentRow(Table):
@@ -73,7 +77,8 @@ class BlobRow(Table):
 class UploadRow(Table):
     """Bytes that somebody who may write to a repository sent for it: a commit there may name them by their sha256.
 
-    Knowing the sha256 of somebody else's private file is not enough to commit it, and so to read it.
+    Knowing the sha256 of somebody else's private file is not enough to commit it, and so to read it. `created` is when
+    they sent them last, or were told last that they need not.
     """
 
     __tablename__ = "uploads"

@@ -52,7 +52,7 @@ def model(namespace: Namespace, name: Name, hub: Hub, caller: Caller) -> Reposit
         RepositoryNotFound: there is none, or none for them.
     """
     found = hub.repositories.find(f"{namespace}/{name}")
-    caller.check(READ, found)
+    caller.check(READ, found, f"{namespace}/{name}")
     return found
 
 

@@ -35,7 +35,7 @@ def home(endpoint: Endpoint) -> dict[str, Any]:
 def page(request: Request, endpoint: Endpoint) -> RedirectResponse:
     """The API's address of the same thing."""
     path = request.path_params
-    if path["namespace"] == "api":
+    if path["namespace"] == "api" or path["namespace"].startswith("_"):  # this server's own addresses, no namespaces
         raise HTTPException(404, "Not Found")
     kind = "datasets" if "kind" in path else "models"
     where = f"{endpoint}/api/{kind}/{quote(path['namespace'], safe='')}/{quote(path['name'], safe='')}"

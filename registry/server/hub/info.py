@@ -11,7 +11,7 @@ from registry.index.search import Listed
 from registry.server.hub.tree import blob_id, lfs_of
 from registry.server.principal import WRITE
 from registry.server.wire import notices
-from registry.server.wire.context import Caller, Hub, Pinned, Readable
+from registry.server.wire.context import Caller, Downloadable, Hub, Pinned, Readable
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
 
@@ -50,7 +50,7 @@ def info(
 
 
 @router.get(REPOSITORY + "/auth-check")
-def auth_check(repository: Readable) -> dict[str, Any]:
+def auth_check(repository: Downloadable) -> dict[str, Any]:
     """Nothing, if the caller may read the repository's files."""
     return {}
 

@@ -68,11 +68,10 @@ def batch(body: Batch, repository: Readable, hub: Hub, caller: Caller, endpoint:
     """Where to send each object; one that is here already gets no address."""
     multipart = "multipart" in body.transfers
     caller.check_part(repository)
-    granted = files.granted(hub, repository, [one.oid for one in body.objects])
+    here = files.renewed(hub, repository, [one.oid for one in body.objects])
     objects = []
     for one in body.objects:
-        missing = one.oid not in granted
-        actions = _actions(hub, repository, caller.name, endpoint, one, multipart) if missing else {}
+        actions = {} if one.oid in here else _actions(hub, repository, caller.name, endpoint, one, multipart)
         objects.append({"oid": one.oid, "size": one.size} | actions)
     parted = multipart and any(one.size > PART_BYTES for one in body.objects)
     return JSONResponse({"transfer": "multipart" if parted else "basic", "objects": objects}, media_type=MEDIA_TYPE)

@@ -17,6 +17,7 @@ from registry.server.principal import ADMIN, READ, WRITE
 from registry.server.wire.context import Caller, Endpoint, Hub, Writable
 from registry.server.wire.failures import failure
 from registry.server.wire.quoting import REPOSITORY
+from registry.server.wire.quoting import address as address
 
 router = APIRouter()
 Kind = Literal["model", "dataset"]
@@ -68,11 +69,13 @@ class Settings(BaseModel):
 def create(body: NewRepository, hub: Hub, caller: Caller, endpoint: Endpoint) -> Response:
     """Make a repository; one that is there answers 409 with its address, which ``exist_ok`` reads."""
     name, kind = check_repository(body.id(caller)), body.kind
-    caller.require(WRITE, name.partition("/")[0])
+    _require_namespace(hub, caller, name)
     private = body.visibility == "private" if body.visibility else bool(body.private)
     try:
         first = files.store_bytes(hub, attributes.DEFAULT, attributes.NAME)
         made = hub.repositories.create(name, kind, private=private, author=caller.name, first=first)
+        if hub.store.size(first.sha256) is None:  # garbage, until the repository named it
+            files.store_bytes(hub, attributes.DEFAULT, attributes.NAME)
     except RepositoryExists as error:
         known = failure(409, "You already created this " + kind + " repo: " + error.message, error.code)
         content = {"error": error.message, "url": address(endpoint, kind, _name_of(hub, name, kind))}
@@ -96,7 +99,7 @@ def move(body: Move, hub: Hub, caller: Caller, endpoint: Endpoint) -> dict[str, 
     repository = _find(hub, caller, body.fromRepo, kind)
     target = check_repository(body.toRepo)
     caller.check(ADMIN, repository)
-    caller.require(WRITE, target.partition("/")[0])
+    _require_namespace(hub, caller, target)
     moved = hub.repositories.move(repository, target, caller.name)
     return {"url": address(endpoint, kind, moved.name)}
 
@@ -112,14 +115,16 @@ def settings(body: Settings, repository: Writable, hub: Hub, caller: Caller) -> 
     return {"visibility": "private" if now.private else "public", "private": now.private, "gated": now.gated or False}
 
 
-def address(endpoint: str, kind: str, name: str) -> str:
-    """Where people see a repository; clients read its id from it."""
-    return f"{endpoint}/{'datasets/' if kind == 'dataset' else ''}{name}"
+def _require_namespace(hub: Hub, caller: Caller, name: str) -> None:
+    """Whoever comes to have a namespace must not find there what others put: it must be somebody's already."""
+    namespace = name.partition("/")[0]
+    caller.require(WRITE, namespace)
+    hub.accounts.find(namespace)
 
 
 def _find(hub: Hub, caller: Caller, name: str, kind: str) -> Repository:
     found = hub.repositories.find(name, kind)
-    caller.check(READ, found)
+    caller.check(READ, found, name)
     return found
 
 

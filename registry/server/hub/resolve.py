@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from registry.errors import EntryNotFound
 from registry.index.trees import TreeEntry
 from registry.server.wire import notices
-from registry.server.wire.context import Hub, Pinned
+from registry.server.wire.context import Downloadable, Hub
 from registry.server.wire.failures import failure
 from registry.server.wire.quoting import FILES
 from registry.server.wire.ranges import Unsatisfiable, parse
@@ -20,7 +20,7 @@ router = APIRouter()
 @router.head(FILES[0] + "/resolve/{revision:segment}/{path:rest}")
 @router.get(FILES[1] + "/resolve/{revision:segment}/{path:rest}")
 @router.head(FILES[1] + "/resolve/{revision:segment}/{path:rest}")
-def resolve(request: Request, hub: Hub, repository: Pinned, revision: str, path: str) -> Response:
+def resolve(request: Request, hub: Hub, repository: Downloadable, revision: str, path: str) -> Response:
     """The bytes of a file, or a range of them; HEAD says what they are without them."""
     found, entry = hub.history.entry(repository, revision, path)
     request.state.failure_headers = {"X-Repo-Commit": found.commit}  # with it, clients remember that it is not there

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from registry.errors import NotAuthenticated
-from registry.server.wire.context import Caller, Hub
+from registry.index.tokens import Holder, Membership
+from registry.server.principal import ADMIN, READ, WRITE
+from registry.server.wire.context import TokenHolder
 from registry.server.wire.times import stamp
 
 router = APIRouter()
 
 
 @router.get("/api/whoami-v2")
-def whoami(request: Request, hub: Hub, caller: Caller) -> dict[str, Any]:
+def whoami(holder: TokenHolder) -> dict[str, Any]:
     """The user, their organisations, and the token."""
-    token = request.headers.get("authorization", "").partition(" ")[2].strip()
-    holder = hub.accounts.holder(token) if token else None
     if holder is None:
         raise NotAuthenticated("Invalid username or password.")
-    access = {"displayName": holder.token, "role": holder.right, "createdAt": stamp(holder.created)}
-    orgs = [
-        {"type": "org", "name": name, "fullname": name, "roleInOrg": role}
-        for name, role in sorted(holder.roles.items())
-        if name != holder.user.lower()
-    ]
     return {
         "type": "user",
         "id": holder.user,
         "name": holder.user,
         "fullname": holder.fullname or holder.user,
         "email": holder.email,
-        "orgs": orgs,
-        "auth": {"type": "access_token", "accessToken": access},
+        "emailVerified": bool(holder.email),
+        "isPro": False,
+        "avatarUrl": "",
+        "isAdmin": holder.admin,  # of this server: an addition to what the Hub says
+        "orgs": [_organisation(one) for one in holder.memberships],
+        "auth": {"type": "access_token", "accessToken": _token(holder)},
     }
 
 
@@ -41,3 +39,27 @@ def whoami(request: Request, hub: Hub, caller: Caller) -> dict[str, Any]:
 def agent_harnesses() -> dict[str, Any]:
     """Asked once a process by huggingface_hub until it is answered; there are none."""
     return {"standardEnvVars": [], "harnesses": {}}
+
+
+def _organisation(one: Membership) -> dict[str, Any]:
+    return {
+        "type": "org",
+        "id": one.organisation,
+        "name": one.organisation,
+        "fullname": one.fullname or one.organisation,
+        "roleInOrg": one.role,
+        "avatarUrl": "",
+        "isEnterprise": False,
+    }
+
+
+def _token(holder: Holder) -> dict[str, Any]:
+    """The Hub knows tokens that read, that write, and fine-grained ones; `right` and `namespace` say it exactly."""
+    role = WRITE if holder.right == ADMIN else holder.right
+    about = {"displayName": holder.token, "role": role, "createdAt": stamp(holder.created), "right": holder.right}
+    if holder.namespace is None:
+        return about
+    allowed = ["repo.content.read", *([] if holder.right == READ else ["repo.write"])]
+    scoped = [{"entity": {"type": "namespace", "name": holder.namespace}, "permissions": allowed}]
+    fine = {"canReadGatedRepos": False, "global": [], "scoped": scoped}
+    return about | {"role": "fineGrained", "namespace": holder.namespace, "fineGrained": fine}

@@ -96,7 +96,7 @@ async def shard(request: Request, hub: Hub, ticket: Holder) -> dict[str, Any]:
 
 def _receive(hub: Services, ticket: XetTicket, described: ShardFile, target: Path) -> None:
     repository = hub.repositories.find(ticket.name, ticket.kind)
-    known = described.sha256 and files.granted(hub, repository, [described.sha256])
+    known = described.sha256 and files.renewed(hub, repository, [described.sha256])
     if known:
         return
 

@@ -13,6 +13,7 @@ from registry.server.wire.failures import failure
 
 JSON_BYTES = 4 << 20  # 256 files with 512 bytes of sample each are 200 kB
 MAX_SILENCE = 60.0  # seconds in which a client sends nothing of a body
+MAX_DIGITS = 20  # of a Content-Length; longer ones are too large in any case
 STREAMED = ("/commit/", "/_lfs/", "/_cas/")  # endpoints that read their bodies with `spool`, each with a cap of its own
 
 
@@ -30,9 +31,11 @@ class CappedBodies:
         headers = {name: value for name, value in scope["headers"] if name.startswith(b"content-")}
         if headers.get(b"content-encoding", b"identity") != b"identity":
             await failure(415, "Compressed bodies are not accepted", "compressed")(scope, receive, send)
+        elif not (length := headers.get(b"content-length", b"0")).isdigit():
+            await failure(400, "Content-Length is no number", "malformed")(scope, receive, send)
         elif any(part in scope["path"] for part in STREAMED):
             await self._app(scope, receive, send)
-        elif int(headers.get(b"content-length", b"0")) > JSON_BYTES:
+        elif int(length[:MAX_DIGITS]) > JSON_BYTES:
             await failure(413, f"The body is larger than {JSON_BYTES:,} bytes", "too-large")(scope, receive, send)
         else:
             await self._app(scope, _counting(receive), send)

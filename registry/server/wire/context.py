@@ -7,10 +7,13 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from registry.errors import NotAuthenticated, RepositoryNotFound
+from registry.errors import GatedRepository, InvalidReference, NotAuthenticated, RepositoryNotFound
 from registry.index.repositories import Repository
+from registry.index.tokens import Holder
+from registry.selector import check_repository
 from registry.server.principal import READ, WRITE, Principal
 from registry.server.services import Services
+from registry.server.wire.quoting import address
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -23,21 +26,29 @@ def services(request: Request) -> Services:
 Hub = Annotated[Services, Depends(services)]
 
 
-def principal(request: Request, hub: Hub) -> Principal:
-    """Whoever holds the token of the ``Authorization`` header; anonymous without one.
+def holder(request: Request, hub: Hub) -> Holder | None:
+    """Whoever holds the token of the ``Authorization`` header; None without one. Asked once a request.
 
     Raises:
         NotAuthenticated: the token is not valid, or the header is none that is understood.
     """
     header = request.headers.get("authorization")
     if header is None:
-        return Principal()
+        return None
     scheme, _, token = header.partition(" ")
-    holder = hub.accounts.holder(token.strip()) if scheme.lower() == "bearer" else None
-    if holder is None:
+    found = hub.tokens.holder(token.strip()) if scheme.lower() == "bearer" else None
+    if found is None:
         raise NotAuthenticated("Invalid credentials in Authorization header")
-    request.state.user = holder.user
-    return Principal.of(holder)
+    request.state.user = found.user
+    return found
+
+
+TokenHolder = Annotated[Holder | None, Depends(holder)]
+
+
+def principal(found: TokenHolder) -> Principal:
+    """What that holder may do; little, without one."""
+    return Principal() if found is None else Principal.of(found)
 
 
 Caller = Annotated[Principal, Depends(principal)]
@@ -52,8 +63,13 @@ def readable(request: Request, hub: Hub, caller: Caller) -> Repository:
     path = request.path_params
     if "namespace" not in path:  # an id without one: none is kept here
         raise RepositoryNotFound(f"there is no repository {path['name']}", "Write its id as owner/name.")
-    found = hub.repositories.find(f"{path['namespace']}/{path['name']}", path.get("kind", "model"))
-    caller.check(READ, found)
+    name = f"{path['namespace']}/{path['name']}"
+    try:
+        check_repository(name)
+    except InvalidReference as error:  # no database need be asked about what no repository can be called
+        raise RepositoryNotFound(f"there is no repository {name}", error.hint) from error
+    found = hub.repositories.find(name, path.get("kind", "model"))
+    caller.check(READ, found, name)
     return found
 
 
@@ -67,7 +83,7 @@ def hidden(hub: Services, caller: Principal, name: str) -> Repository:
         RepositoryNotFound: there is none, or none for them.
     """
     found = hub.releases.hidden(name)
-    caller.check(READ, found)
+    caller.check(READ, found, name)
     return found
 
 
@@ -112,3 +128,21 @@ def endpoint(request: Request) -> str:
 
 
 Endpoint = Annotated[str, Depends(endpoint)]
+
+
+def downloadable(repository: Pinned, hub: Hub, caller: Caller, endpoint: Endpoint) -> Repository:
+    """The repository that the path names, if the caller may read its files: the gate is open, or they were let in.
+
+    Raises:
+        RepositoryNotFound: they may not even see it.
+        GatedRepository: they see it, and that is all.
+    """
+    if caller.downloads(repository, hub.access.is_accepted):
+        return repository
+    raise GatedRepository(  # the Hub's own words
+        f"Access to {repository.kind} {repository.name} is restricted and you are not in the authorized list.",
+        f"Visit {address(endpoint, repository.kind, repository.name)} to ask for access.",
+    )
+
+
+Downloadable = Annotated[Repository, Depends(downloadable)]

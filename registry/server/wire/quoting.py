@@ -18,6 +18,11 @@ FILES = ("/{kind:datasets}/{namespace:segment}/{name:segment}", "/{namespace:seg
 KINDS = {"models": "model", "datasets": "dataset"}
 
 
+def address(endpoint: str, kind: str, name: str) -> str:
+    """Where people see a repository; clients read its id from it."""
+    return f"{endpoint}/{'datasets/' if kind == 'dataset' else ''}{name}"
+
+
 class RawPath:
     """Middleware: route on ``raw_path``."""
 

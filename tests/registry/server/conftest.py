@@ -42,14 +42,14 @@ def hub(client: TestClient) -> Services:
 def ada(hub: Services) -> dict[str, str]:
     """The headers of a user who may write to her own namespace."""
     hub.accounts.create("ada", USER, "test")
-    return {"Authorization": f"Bearer {hub.accounts.issue('ada', 'laptop', 'admin', 'test')}"}
+    return {"Authorization": f"Bearer {hub.tokens.issue('ada', 'laptop', 'admin', 'test')}"}
 
 
 @pytest.fixture
 def bob(hub: Services) -> dict[str, str]:
     """The headers of somebody else."""
     hub.accounts.create("bob", USER, "test")
-    return {"Authorization": f"Bearer {hub.accounts.issue('bob', 'laptop', 'admin', 'test')}"}
+    return {"Authorization": f"Bearer {hub.tokens.issue('bob', 'laptop', 'admin', 'test')}"}
 
 
 @pytest.fixture

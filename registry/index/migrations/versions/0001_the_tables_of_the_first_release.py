@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("author", sa.String(length=96), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("orphaned", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name=op.f("fk_commits_repository_id")),
         sa.PrimaryKeyConstraint("oid", name=op.f("pk_commits")),
     )
