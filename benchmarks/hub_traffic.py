@@ -115,9 +115,9 @@ def publishes_per_second(server: HubServer, root: Path, each: int) -> float:
 
 CARD = {
     "license": "mit",
-    "base_model": "sentence-transformers/all-MiniLM-L6-v2",
+    "base_model": "tests/tiny-bert",
     "pipeline_tag": "text-classification",
-    "labels": ["a", "b"],
+    "labels": ["a", "b", "c"],
 }
 
 
