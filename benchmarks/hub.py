@@ -43,9 +43,15 @@ class Client:
 
     server: HubServer
     milliseconds: dict[str, list[float]] = field(default_factory=dict)
+    searched: list[tuple[float, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+
+    def connect(self) -> None:
+        """Anew: a server closes connections on which nothing was asked for a few seconds."""
+        self._connection.close()
+        self._connection.connect()
 
     def ask(self, kind: str, path: str, method: str = "GET") -> tuple[Any, str | None]:
         """The body of an answer as JSON, and the address of the next page."""
@@ -53,7 +59,10 @@ class Client:
         self._connection.request(method, path)
         answer = self._connection.getresponse()
         body = answer.read()
-        self.milliseconds.setdefault(kind, []).append((time.perf_counter() - started) * 1000)
+        elapsed = (time.perf_counter() - started) * 1000
+        self.milliseconds.setdefault(kind, []).append(elapsed)
+        if kind == "search":
+            self.searched.append((round(elapsed, 1), path))
         if answer.status != 200:
             raise Disagreement(f"{path} was answered with {answer.status}: {body[:300]!r}")
         link = answer.getheader("Link")
@@ -141,6 +150,7 @@ def _expected(made: Sequence[Made], query: RepositoryQuery | AdapterQuery) -> li
 
 
 def _followed(client: Client, path: str, pages: int) -> list[str]:
+    client.connect()
     names: list[str] = []
     following: str | None = path
     for _ in range(pages):
@@ -156,6 +166,7 @@ def resolve_round(clients: Mapping[str, Client], made: Sequence[Made], draw: ran
     public = [one.name for one in (draw.choice(made) for _ in range(count)) if not one.private]
     for name in public:
         for client in clients.values():
+            client.connect()
             revision = draw.choice(["main", "1.0.0"])
             client.ask("resolve", f"/api/models/{name}/revision/{quote(revision, safe='')}")
             client.ask("resolve", f"/{name}/resolve/{revision}/adapter_config.json", "HEAD")
@@ -210,10 +221,12 @@ def main(adapters: int, rounds: int, as_json: bool) -> None:
             if turn == 1:
                 for client in clients.values():
                     client.milliseconds.clear()
+                    client.searched.clear()
             agreed += search_round(clients, made, draw)
             resolve_round(clients, made, draw)
         found: dict[str, Any] = {"adapters": adapters, "queries_that_agreed": agreed, "search_goal_p99_ms": GOAL_MS}
         for database, client in clients.items():
+            found[f"slowest_searches_{database}"] = sorted(client.searched, reverse=True)[:3]
             for kind in ("search", "resolve", "nothing"):
                 found |= client.figures(kind, database)
         found |= traffic({database: client.server for database, client in clients.items()}, rounds)
