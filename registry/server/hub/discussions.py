@@ -115,8 +115,8 @@ def create(body: New, hub: Hub, repository: Readable, caller: Caller) -> dict[st
 
 
 @router.get(ONE)
-def details(hub: Hub, repository: Readable, number: Number, diff: bool = False) -> dict[str, Any]:
-    """One with all that happened in it, and of a pull request what it changes."""
+def details(hub: Hub, repository: Readable, caller: Caller, number: Number, diff: bool = False) -> dict[str, Any]:
+    """One with all that happened in it, and of a pull request what it changes; lines only for who may read files."""
     found = hub.discussions.find(repository, number)
     events = [_event(one) for one in hub.discussions.events(repository, number)]
     about = _summary(repository, found) | {"events": events}
@@ -125,7 +125,8 @@ def details(hub: Hub, repository: Readable, number: Number, diff: bool = False) 
     sides = hub.pulls.sides(repository, number)
     changes = {"base": f"refs/heads/{found.base}"} | ({"mergeCommitId": found.merged} if found.merged else {})
     about |= {"changes": changes, "filesWithConflicts": list(sides.conflicts) or False}
-    return about | ({"diff": unified(hub, sides.start, sides.head)} if diff else {})
+    shown = diff and caller.downloads(repository, hub.access.is_accepted)
+    return about | ({"diff": unified(hub, sides.start, sides.head)} if shown else {})
 
 
 @router.post(ONE + "/comment")

@@ -14,7 +14,7 @@ from registry.index.repositories import Repository
 from registry.selector import MAIN, check_repository
 from registry.server.hub.repositories import address
 from registry.server.principal import READ, WRITE
-from registry.server.wire.context import Caller, Endpoint, Hub, Readable, Writable
+from registry.server.wire.context import Caller, Downloadable, Endpoint, Hub, Writable
 from registry.server.wire.pages import next_page
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
@@ -87,8 +87,11 @@ def remove_large_files(body: Batch, hub: Hub, repository: Writable, caller: Call
 
 
 @router.post(REPOSITORY + "/duplicate")
-def duplicate(body: Copy, hub: Hub, repository: Readable, caller: Caller, endpoint: Endpoint) -> Response:
-    """Make a repository with the files that another one's main branch holds; one that is there answers 409."""
+def duplicate(body: Copy, hub: Hub, repository: Downloadable, caller: Caller, endpoint: Endpoint) -> Response:
+    """Make a repository with the files that another one's main branch holds; one that is there answers 409.
+
+    A copy has no gate, so only whoever may read the files gets one.
+    """
     name = check_repository(body.repository)
     caller.require(WRITE, name.partition("/")[0])
     private = body.visibility == "private" if body.visibility else repository.private
