@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from registry.errors import EntryNotFound
 from registry.index.history import Commit
-from registry.index.trees import TreeEntry
+from registry.index.trees import TreeEntry, above
 from registry.server.wire.context import Endpoint, Hub, Pinned
 from registry.server.wire.pages import next_page
 from registry.server.wire.quoting import REPOSITORY
@@ -43,12 +43,16 @@ def tree(
     inside = {path: entry for path, entry in hub.history.tree(found.commit).items() if path.startswith(prefix)}
     if prefix and not inside:
         raise EntryNotFound(f"{folder} does not exist on {revision}", "See the tree above it.")
-    listed = _recursive(inside, prefix) if recursive else _direct(inside, prefix)
-    rest = [one for one in listed if one["path"] > cursor]
+    folders = _folders(inside, prefix)
+    paths = sorted([*inside, *folders])
+    if not recursive:
+        paths = [path for path in paths if path.count("/") == prefix.count("/")]
+    rest = [path for path in paths if path > cursor]
     page = rest[: min(limit, PAGE_EXPANDED) if expand else limit]
     if len(page) < len(rest):
-        response.headers["Link"] = next_page(request, endpoint, cursor=page[-1]["path"])
-    return _with_commits(hub, page, inside) if expand else page
+        response.headers["Link"] = next_page(request, endpoint, cursor=page[-1])
+    described = [_entry(path, inside, folders) for path in page]
+    return _with_commits(hub, described, inside) if expand else described
 
 
 @router.post(REPOSITORY + "/paths-info/{revision:segment}")
@@ -61,8 +65,9 @@ def paths_info(
 ) -> list[dict[str, Any]]:
     """The same of the paths that are named; those that are not there are left out."""
     inside = hub.history.tree(hub.history.revision(repository, revision).commit)
-    listed = {one["path"]: one for one in _recursive(inside, "")}
-    found = [listed[path.strip("/")] for path in paths or [] if path.strip("/") in listed]
+    folders = _folders(inside, "")
+    wanted = [path.strip("/") for path in paths or []]
+    found = [_entry(path, inside, folders) for path in wanted if path in inside or path in folders]
     return _with_commits(hub, found, inside) if expand else found
 
 
@@ -91,45 +96,37 @@ def _pointer(entry: TreeEntry) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _folders(paths: Iterable[str], prefix: str) -> set[str]:
-    found: set[str] = set()
-    for path in paths:
-        steps = path.removeprefix(prefix).split("/")[:-1]
-        found.update(prefix + "/".join(steps[: depth + 1]) for depth in range(len(steps)))
-    return found
+def _entry(path: str, inside: Mapping[str, TreeEntry], folders: Mapping[str, str]) -> dict[str, Any]:
+    """A file or folder as the Hub lists it."""
+    if path in inside:
+        return file_entry(inside[path])
+    return {"type": "directory", "path": path, "oid": folders[path], "size": 0}
 
 
-def _folder_entry(path: str, inside: Mapping[str, TreeEntry]) -> dict[str, Any]:
-    """The Hub gives folders the oid of a git tree; here it names what the folder holds just as well."""
-    content = "".join(f"{one.path} {one.etag}\n" for one in inside.values() if one.path.startswith(path + "/"))
-    oid = hashlib.sha1(content.encode(), usedforsecurity=False).hexdigest()
-    return {"type": "directory", "path": path, "oid": oid, "size": 0}
-
-
-def _recursive(inside: Mapping[str, TreeEntry], prefix: str) -> list[dict[str, Any]]:
-    listed = [file_entry(entry) for entry in inside.values()]
-    listed += [_folder_entry(path, inside) for path in _folders(inside, prefix)]
-    return sorted(listed, key=lambda one: str(one["path"]))
-
-
-def _direct(inside: Mapping[str, TreeEntry], prefix: str) -> list[dict[str, Any]]:
-    depth = prefix.count("/")
-    return [one for one in _recursive(inside, prefix) if one["path"].count("/") == depth]
+def _folders(inside: Mapping[str, TreeEntry], prefix: str) -> dict[str, str]:
+    """The folders below `prefix`, and what stands for the oid of a git tree: it names what the folder holds as well."""
+    hashes: dict[str, Any] = {}
+    for path, entry in inside.items():
+        line = f"{path} {entry.etag}\n".encode()
+        for folder in above(path):
+            if folder.startswith(prefix):
+                hashes.setdefault(folder, hashlib.sha1(usedforsecurity=False)).update(line)
+    return {folder: one.hexdigest() for folder, one in hashes.items()}
 
 
 def _with_commits(hub: Hub, page: list[dict[str, Any]], inside: Mapping[str, TreeEntry]) -> list[dict[str, Any]]:
     """Each with the commit that changed it last; a folder's is the newest of its files'."""
-    of_path = {path: entry.changed for path, entry in inside.items() if entry.changed}
-    commits = hub.history.commits(list(set(of_path.values())))
+    commits = hub.history.commits([entry.changed for entry in inside.values() if entry.changed])
+    newest: dict[str, Commit] = {}
+    for path, entry in inside.items():
+        commit = commits.get(entry.changed or "")
+        if commit is None:  # it was removed: another ref's history, squashed
+            continue
+        for one in (path, *above(path)):
+            if one not in newest or commit.created > newest[one].created:
+                newest[one] = commit
+    return [one | {"lastCommit": _summary(newest.get(one["path"])), "securityFileStatus": None} for one in page]
 
-    def last(one: dict[str, Any]) -> Commit | None:
-        below = [of_path[path] for path in of_path if path == one["path"] or path.startswith(one["path"] + "/")]
-        known = [commits[oid] for oid in below if oid in commits]
-        return max(known, key=lambda commit: commit.created, default=None)
 
-    described = []
-    for one in page:
-        commit = last(one)
-        about = commit and {"id": commit.oid, "title": commit.title, "date": stamp(commit.created)}
-        described.append(one | {"lastCommit": about, "securityFileStatus": None})
-    return described
+def _summary(commit: Commit | None) -> dict[str, str] | None:
+    return None if commit is None else {"id": commit.oid, "title": commit.title, "date": stamp(commit.created)}
