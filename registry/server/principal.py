@@ -19,9 +19,10 @@ RIGHTS = (READ, WRITE, ADMIN)
 
 @dataclass(frozen=True)
 class Principal:
-    """Whoever sent a request. `user` is None for an anonymous one."""
+    """Whoever sent a request, and the id of their token. `user` is None for an anonymous one."""
 
     user: str | None = None
+    token: int = 0
     admin: bool = False
     right: str = READ
     namespace: str | None = None
@@ -30,7 +31,7 @@ class Principal:
     @classmethod
     def of(cls, holder: Holder) -> Principal:
         """The holder of a valid token."""
-        return cls(holder.user, holder.admin, holder.right, holder.namespace, holder.roles)
+        return cls(holder.user, holder.id, holder.admin, holder.right, holder.namespace, holder.roles)
 
     @property
     def name(self) -> str:
