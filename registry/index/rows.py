@@ -40,11 +40,12 @@ ALIASES_OF = select(RefRow.name, RefRow.version).where(
 )
 
 
-def insert_new(session: Session, table: type[Table], **values: Any) -> None:
-    """Insert a row unless one of the same key is there."""
+def insert_new(session: Session, table: type[Table], **values: Any) -> bool:
+    """Insert a row unless one of the same key is there; whether it was inserted."""
     dialect = session.connection().dialect.name
     statement: Any = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    session.execute(statement.values(**values).on_conflict_do_nothing())
+    done: Any = session.execute(statement.values(**values).on_conflict_do_nothing())
+    return bool(done.rowcount)
 
 
 def repository(session: Session, name: str, kind: str = MODEL, *, lock: bool = True) -> RepositoryRow:
@@ -78,13 +79,15 @@ def repository_for_publish(session: Session, name: str) -> RepositoryRow:
         return repository(session, name)
 
 
-def new_repository(session: Session, name: str, kind: str, private: bool = False) -> None:
-    """Insert a repository unless one of that name is there."""
+def new_repository(session: Session, name: str, kind: str, private: bool = False) -> bool:
+    """Insert a repository unless one of that name is there; whether it was inserted."""
     now, key = datetime.now(UTC), name.lower()
     namespace = key.partition("/")[0]
     values = {"name": name, "kind": kind, "key": key, "namespace": namespace, "private": private, "card": {}}
-    insert_new(session, RepositoryRow, created=now, updated=now, **values)
+    if not insert_new(session, RepositoryRow, created=now, updated=now, **values):
+        return False
     note_name(session, repository(session, name, kind))
+    return True
 
 
 def note_name(session: Session, row: RepositoryRow) -> None:
