@@ -22,6 +22,7 @@ from adapterhub.recipe import Recipe
 from adapterhub.tasks import Encoded, Task, get_task
 from adapterhub.tasks.data import Splits, class_weights, read_splits, within_tokens
 from adapterhub.train import checkpoint, export, trainee
+from adapterhub.train.inputs import training_inputs
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.loop import Loop, Watch
 from adapterhub.train.predictor import ModelPredictor
@@ -94,7 +95,7 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     if parent is not None:
         trainee.warm_start(student.model, task, parent.folder, parent.manifest.labels)
     predictor = ModelPredictor(student.model, task, student.tokenizer)
-    inputs = _inputs(splits, task, student.tokenizer)
+    inputs = _inputs(splits, task, student.tokenizer, source.folder)
     splits, inputs = _within_tokens(recipe, splits, inputs)
 
     last = checkpoint.latest(run.checkpoints)
@@ -220,7 +221,7 @@ def _check_parent_base(parent: Parent | None, source: BaseSource) -> None:
         )
 
 
-def _inputs(splits: Splits, task: Task, tokenizer: Any) -> Sequence[Sequence[Encoded]]:
+def _inputs(splits: Splits, task: Task, tokenizer: Any, base: Path) -> Sequence[Sequence[Encoded]]:
     """The model inputs to train on; the other rows are encoded too, so that one that the task cannot take is named now.
 
     Raises:
@@ -230,7 +231,7 @@ def _inputs(splits: Splits, task: Task, tokenizer: Any) -> Sequence[Sequence[Enc
     for name, rows in splits.items():
         try:
             if name == "train":
-                train = task.encode(rows, tokenizer, with_labels=True)
+                train = training_inputs(rows, task, tokenizer, base)
             else:
                 task.encode(inputs_of(rows, task), tokenizer)
         except RequestError as error:
