@@ -7,94 +7,16 @@ import re
 from typing import Any
 
 import pytest
-from httpx2 import Response
 
+from tests.attacks.requests import ask, kinds
 from tests.attacks.world import SECRET, Route, World, compared
 
 STRANGERS = ["", "reader", "eve", "elsewhere"]  # who do not see acme/private
 WORTHLESS = ["forged", "expired", "revoked", "disabled"]  # tokens that are none
-VALUES = {
-    "revision": "main",
-    "branch": "dev",
-    "tag": "v1",
-    "path": "secret.txt",
-    "folder": "sub",
-    "number": "1",
-    "event": "0" * 24,
-    "alias": "production",
-    "version": "1.0.0",
-    "status": "pending",
-    "user": "ann",
-    "organisation": "acme",
-    "key_id": "0" * 64,
-    "ticket": "forged",
-    "instance": "forged",
-    "xorb": "0" * 64,
-}
-OID = "0" * 64
-COMMIT = (
-    json.dumps({"key": "header", "value": {"summary": "s"}}) + '\n{"key":"deletedFile","value":{"path":"README.md"}}'
-)
-BODIES: dict[str, Any] = {  # by the end of the path; what a client would send
-    "/settings": {"visibility": "public"},
-    "/branch/{branch:segment}": {},
-    "/tag/{revision:segment}": {"tag": "v2"},
-    "/super-squash/{branch:segment}": {"message": "m"},
-    "/preupload/{revision:segment}": {"files": [{"path": "a.txt", "size": 1, "sample": ""}]},
-    "objects/batch": {"operation": "upload", "objects": [{"oid": OID, "size": 1}]},
-    "lfs/verify": {"oid": OID, "size": 1},
-    "/lfs-files/batch": {"deletions": {"sha": [OID]}},
-    "/duplicate": {"repository": "eve/copy"},
-    "/discussions": {"title": "t", "pullRequest": True},
-    "/comment": {"comment": "c"},
-    "/edit": {"content": "c"},
-    "/title": {"title": "t"},
-    "/status": {"status": "closed"},
-    "/merge": {},
-    "/handle": {"user": "eve", "status": "accepted"},
-    "/grant": {"user": "eve"},
-    "/alias/{alias:segment}": {"version": "1.0.0", "expect": None},
-    "/yank": {"reason": "r"},
-    "/revoke": {"reason": "r"},
-    "/takedown": {"reason": "r"},
-    "/repos/create": {"name": "acme/new"},
-    "/repos/delete": {"name": "acme/public"},
-    "/repos/move": {"fromRepo": "acme/public", "toRepo": "eve/public"},
-    "/webhooks": {"url": "http://192.0.2.1/"},
-    "/signing": {"required": True},
-    "/signing/keys": {"name": "k", "public_pem": "x"},
-    "/validate-yaml": {"content": "x"},
-    "/_lfs/{ticket:segment}": {"oid": OID, "parts": []},
-}
-
-
-def filled(route: Route, kind: str, name: str, namespace: str = "acme") -> str:
-    """The path of a route for a repository of acme."""
-    values = VALUES | {"kind": f"{kind}s", "namespace": namespace, "name": name}
-    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: values[found[1]], route.path)
-
-
-def ask(world: World, who: str, route: Route, kind: str, name: str, query: str = "") -> Response:
-    path, arguments = filled(route, kind, name), dict[str, Any]()
-    if route.method in ("POST", "PUT", "DELETE"):
-        if "/commit/" in route.path:
-            arguments["content"] = COMMIT
-        elif "/paths-info/" in route.path:
-            arguments["data"] = {"paths": ["secret.txt"]}
-        else:
-            ending = max((one for one in BODIES if route.path.endswith(one)), key=len, default="")
-            arguments["json"] = BODIES.get(ending, {})
-    return world.send(who, route.method, path + query, **arguments)
 
 
 def about_repositories(world: World) -> list[Route]:
     return [route for route in world.routes() if "{name:segment}" in route.path]
-
-
-def kinds(route: Route) -> list[str]:
-    if "{kind:kind}" in route.path:
-        return ["model", "dataset"]
-    return ["dataset"] if "{kind:datasets}" in route.path else ["model"]
 
 
 def test_the_routes_are_seen_and_work_for_who_may(world: World) -> None:

@@ -28,10 +28,11 @@ NEVER_LOOKED_AT = {AuditRow.__tablename__}  # refusals are noted there
 
 @dataclass(frozen=True)
 class Route:
-    """An endpoint: one method of one path template."""
+    """An endpoint: one method of one path template, and the parameters that its query may have."""
 
     method: str
     path: str
+    query: tuple[str, ...] = ()
 
 
 class World:
@@ -73,7 +74,8 @@ class World:
             for one in [route] if included is None else included.routes:
                 path = getattr(one, "path", "")
                 if path and not path.startswith(("/docs", "/redoc", "/openapi.json")):
-                    found += [Route(method, path) for method in sorted(one.methods or ())]
+                    query = tuple(known.alias for known in one.dependant.query_params)
+                    found += [Route(method, path, query) for method in sorted(one.methods or ())]
         return found
 
     def state(self) -> dict[str, str]:

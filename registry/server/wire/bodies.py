@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -48,6 +49,9 @@ class CappedBodies:
             except TimeoutError:
                 await failure(408, "The request's body came too slowly", "slow")(scope, receive, send)
             else:
+                if b"json" in headers.get(b"content-type", b"") and not _is_text(body):
+                    await failure(400, "The body is no JSON that can be read", "malformed")(scope, receive, send)
+                    return
                 await self._app(scope, _again(body, receive), send)
 
 
@@ -70,6 +74,17 @@ async def _whole(receive: Receive) -> bytes:
                 raise TooLarge(f"the body is larger than {JSON_BYTES:,} bytes", "Send less at once.")
             if not message.get("more_body", False):
                 return bytes(body)
+
+
+def _is_text(body: bytes) -> bool:
+    """Whether the strings of a JSON document can be kept and sent: half of a surrogate pair, escaped alone, cannot."""
+    if b"\\ud" not in body.lower():
+        return True
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
