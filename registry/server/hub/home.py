@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from registry.selector import check_repository
 from registry.server.wire.context import Endpoint
 from registry.server.wire.quoting import FILES
 
@@ -40,6 +41,7 @@ def page(request: Request, endpoint: Endpoint) -> RedirectResponse:
     own = path["namespace"] == "api" or path["namespace"].startswith("_")  # this server's own addresses, no namespaces
     if own or not _NUMBER.fullmatch(path.get("number", "1")):
         raise HTTPException(404, "Not Found")
+    check_repository(f"{path['namespace']}/{path['name']}")
     kind = "datasets" if "kind" in path else "models"
     where = f"{endpoint}/api/{kind}/{quote(path['namespace'], safe='')}/{quote(path['name'], safe='')}"
     if "number" in path:
