@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,12 @@ JSON_BYTES = 4 << 20  # 256 files with 512 bytes of sample each are 200 kB
 MAX_SECONDS = 60.0  # in which a body that is read whole must be here
 MAX_SILENCE = 60.0  # seconds in which a client sends nothing of a body
 MAX_DIGITS = 20  # of a Content-Length; longer ones are too large in any case
-STREAMED = ("/commit/", "/_lfs/", "/_cas/")  # endpoints that read their bodies with `spool`, each with a cap of its own
+# Endpoints that read their bodies with `spool`, each with a cap of its own. Whole paths: a name can be "commit" too.
+STREAMED = re.compile(
+    r"POST /api/(models|datasets)/[^/]+/[^/]+/commit/[^/]+"
+    r"|PUT /_lfs/[^/]+(/[^/]+)?"
+    r"|POST /_cas/[^/]+/[^/]+/v1/(xorbs/default/[^/]+|shards)"
+)
 
 
 class CappedBodies:
@@ -37,7 +43,7 @@ class CappedBodies:
             await failure(415, "Compressed bodies are not accepted", "compressed")(scope, receive, send)
         elif not (length := headers.get(b"content-length", b"0")).isdigit():
             await failure(400, "Content-Length is no number", "malformed")(scope, receive, send)
-        elif any(part in scope["path"] for part in STREAMED):
+        elif STREAMED.fullmatch(f"{scope['method']} {scope['path']}"):
             await self._app(scope, receive, send)
         elif int(length[:MAX_DIGITS]) > JSON_BYTES:
             await failure(413, f"The body is larger than {JSON_BYTES:,} bytes", "too-large")(scope, receive, send)
