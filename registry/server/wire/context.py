@@ -61,8 +61,6 @@ def readable(request: Request, hub: Hub, caller: Caller) -> Repository:
         RepositoryNotFound: there is none, or none for them.
     """
     path = request.path_params
-    if "namespace" not in path:  # an id without one: none is kept here
-        raise RepositoryNotFound(f"there is no repository {path['name']}", "Write its id as owner/name.")
     name = f"{path['namespace']}/{path['name']}"
     try:
         check_repository(name)
@@ -98,7 +96,7 @@ def pinned(request: Request, hub: Hub, caller: Caller) -> Repository:
         return readable(request, hub, caller)
     except RepositoryNotFound:
         revision = path.get("revision", "")
-        if path.get("kind", "model") != "model" or "namespace" not in path or not _COMMIT.fullmatch(revision):
+        if path.get("kind", "model") != "model" or not _COMMIT.fullmatch(revision):
             raise
         found = hidden(hub, caller, f"{path['namespace']}/{path['name']}")
         if not hub.releases.pins(found, revision):
