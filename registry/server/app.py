@@ -23,6 +23,7 @@ from registry.server.adapters import (
 )
 from registry.server.adapters import search as adapter_search
 from registry.server.hub import (
+    absent,
     access,
     accounts,
     cards,
@@ -78,7 +79,8 @@ HUB = (
     access,
     resolve,
     home,
-)  # resolve and home last, also behind ADAPTERS: their paths begin with anything
+    absent,
+)  # resolve, home and absent last, also behind ADAPTERS: their paths begin with anything
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -82,8 +82,6 @@ def readable(request: Request, hub: Hub, caller: Caller) -> Repository:
         RepositoryNotFound: there is none, or none for them.
     """
     path = request.path_params
-    if "namespace" not in path:  # an id without one: none is kept here
-        raise RepositoryNotFound(f"there is no repository {path['name']}", "Write its id as owner/name.")
     name = f"{path['namespace']}/{path['name']}"
     try:
         check_repository(name)
@@ -106,7 +104,7 @@ def pinned(request: Request, hub: Hub, caller: Caller) -> Repository:
         return readable(request, hub, caller)
     except RepositoryNotFound:
         revision = path.get("revision", "")
-        if path.get("kind", MODEL) != MODEL or "namespace" not in path or not _COMMIT.fullmatch(revision):
+        if path.get("kind", MODEL) != MODEL or not _COMMIT.fullmatch(revision):
             raise
         found = visible(hub, caller, f"{path['namespace']}/{path['name']}", hidden=True)
         if not hub.releases.pins(found, revision):
