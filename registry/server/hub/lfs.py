@@ -104,7 +104,7 @@ async def send_part(
             raise InvalidReference(
                 f"part {number} has {size:,} bytes, which is not what it must have", "Send it again."
             )
-        etag = sha256_of(file)
+        etag = await run_in_threadpool(sha256_of, file)
         await run_in_threadpool(hub.staging.put, _part(wanted, number), file, move=True)
     return Response(status_code=200, headers={"ETag": f'"{etag}"'})
 
