@@ -44,8 +44,8 @@ def insert_new(session: Session, table: type[Table], **values: Any) -> bool:
     """Insert a row unless one of the same key is there; whether it was inserted."""
     dialect = session.connection().dialect.name
     statement: Any = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    done: Any = session.execute(statement.values(**values).on_conflict_do_nothing())
-    return bool(done.rowcount)
+    inserted = statement.values(**values).on_conflict_do_nothing().returning(literal(1))
+    return session.execute(inserted).first() is not None
 
 
 def repository(session: Session, name: str, kind: str = MODEL, *, lock: bool = True) -> RepositoryRow:
