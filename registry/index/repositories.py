@@ -158,6 +158,7 @@ class Repositories:
             return {number: counts[number] for number in session.scalars(known) if number not in free}
 
     def _new(self, session: Session, name: str, kind: str, private: bool) -> RepositoryRow:
+        """The row of a new repository; whoever comes second at the same moment must not get the first one's."""
         self._refuse_taken(session, name, kind)
         if not rows.new_repository(session, name, kind, private):  # whoever made it was in the middle of that
             raise _taken(name, kind)

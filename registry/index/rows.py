@@ -138,7 +138,7 @@ def _version(repository_id: int, number: str) -> Select[VersionRow]:
 
 def no_repository(name: str) -> RepositoryNotFound:
     """What whoever asks for a repository is told: the same whether there is none, or none for them."""
-    return RepositoryNotFound(f"there is no repository {name}", "Check the id, and your token if it is private.")
+    return RepositoryNotFound(f"there is no repository {name}", "Check the id and your token.")
 
 
 def no_version(name: str, number: str) -> VersionNotFound:

@@ -16,6 +16,7 @@ from registry.index.tables import Table, TreeEntryRow
 
 ENTRIES = Table.metadata.tables[TreeEntryRow.__tablename__]  # into which thousands of rows go twice as fast
 MAX_PATH = 512  # characters, as the column has
+MAX_DEPTH = 32  # folders in each other; a listing looks at every one of each file
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def check_path(path: str) -> str:
     if (
         not path
         or len(path) > MAX_PATH
+        or len(parts) > MAX_DEPTH
         or control
         or "\\" in path
         or not path.isprintable()
@@ -137,7 +139,8 @@ def check_path(path: str) -> str:
     ):
         raise InvalidPath(
             f"{path[:100]!r} cannot be the path of a file",
-            "Use a relative path of printable characters without backslash, .., .git or blanks at an end of a name.",
+            "Use a relative path of printable characters without backslash, .., .git or blanks at an end of a name, "
+            f"{MAX_PATH} of them and {MAX_DEPTH} folders deep at most.",
         )
     return path
 

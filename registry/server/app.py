@@ -25,6 +25,7 @@ from registry.server.adapters import (
 from registry.server.adapters import search as adapter_search
 from registry.server.downloads import SECONDS as DOWNLOADS_SECONDS
 from registry.server.hub import (
+    absent,
     access,
     accounts,
     cards,
@@ -82,7 +83,8 @@ HUB = (
     access,
     resolve,
     home,
-)  # resolve and home last, also behind ADAPTERS: their paths begin with anything
+    absent,
+)  # resolve, home and absent last, also behind ADAPTERS: their paths begin with anything
 
 
 def _beside(services: Services) -> list[Repeated]:

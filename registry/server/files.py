@@ -19,24 +19,24 @@ CHUNK = 1 << 20  # bytes
 
 
 def store_bytes(hub: Services, data: bytes, path: str) -> TreeEntry:
-    """Store a small file that is in memory; see `store_file`."""
+    """Put a small file that is in memory into the store, and return the entry of a tree that names it."""
     with hub.scratch.folder() as folder:
         file = folder / "file"
         file.write_bytes(data)
-        return store_file(hub, file, path)
+        entry = entry_of(file, path)
+        hub.store.put(file, entry.sha256, move=True)
+        return entry
 
 
-def store_file(hub: Services, file: Path, path: str) -> TreeEntry:
-    """Put a regular file into the store, and return the entry of a tree that names it."""
+def entry_of(file: Path, path: str) -> TreeEntry:
+    """The entry of a tree that names a regular file of these bytes."""
     size, sha256, sha1 = file.stat().st_size, hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
     sha1.update(b"blob %d\0" % size)
     with file.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             sha256.update(chunk)
             sha1.update(chunk)
-    entry = TreeEntry(path, size, sha256.hexdigest(), sha1.hexdigest())
-    hub.store.put(file, entry.sha256, move=True)
-    return entry
+    return TreeEntry(path, size, sha256.hexdigest(), sha1.hexdigest())
 
 
 def grant(hub: Services, repository: Repository, entries: Collection[TreeEntry]) -> None:
@@ -61,18 +61,14 @@ def load(hub: Services, entry: TreeEntry) -> bytes:
     return b"".join(hub.store.read(entry.sha256, 0, entry.size)) if entry.size else b""
 
 
-def size_of(hub: Services, sha256: str) -> int | None:
-    """Length of a blob in bytes; None where the store holds no such bytes."""
-    with hub.database.read() as session:
-        row = session.get(BlobRow, sha256)
-        return row.size if row else None
+def granted(hub: Services, repository: Repository, wanted: Collection[str]) -> dict[str, int]:
+    """Which of these bytes a commit to the repository may name already, and their lengths.
 
-
-def granted(hub: Services, repository: Repository, wanted: Collection[str]) -> set[str]:
-    """Which of these bytes a commit to the repository may name already."""
+    Others may be in the store for other repositories; whether they are is nobody's business.
+    """
     with hub.database.read() as session:
         row = rows.repository(session, repository.name, repository.kind, lock=False)
-        return commits.granted(session, row, wanted)
+        return {sha256: session.get_one(BlobRow, sha256).size for sha256 in commits.granted(session, row, wanted)}
 
 
 def renewed(hub: Services, repository: Repository, wanted: Collection[str]) -> set[str]:
@@ -90,7 +86,7 @@ def renewed(hub: Services, repository: Repository, wanted: Collection[str]) -> s
     return kept
 
 
-def receive(hub: Services, file: Path, wanted: UploadTicket, size: int) -> None:
+def receive(hub: Services, repository: Repository, file: Path, wanted: UploadTicket, size: int) -> None:
     """Store what an upload address was given for, if these are the bytes; `file` is gone afterwards.
 
     Raises:
@@ -99,5 +95,4 @@ def receive(hub: Services, file: Path, wanted: UploadTicket, size: int) -> None:
     if size != wanted.size or sha256_of(file) != wanted.sha256:
         raise BadUpload(f"these are not the {wanted.size:,} bytes of sha256 {wanted.sha256}", "Upload the file again.")
     hub.store.put(file, wanted.sha256, move=True)
-    repository = hub.repositories.find(wanted.name, wanted.kind)
     grant(hub, repository, [TreeEntry("", wanted.size, wanted.sha256)])

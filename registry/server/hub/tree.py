@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from registry.errors import EntryNotFound
-from registry.index.history import Commit
 from registry.index.trees import TreeEntry, above
 from registry.server.wire.context import Endpoint, Hub, Pinned
 from registry.server.wire.pages import next_page
@@ -43,16 +43,13 @@ def tree(
     inside = {path: entry for path, entry in hub.history.tree(found.commit).items() if path.startswith(prefix)}
     if prefix and not inside:
         raise EntryNotFound(f"{folder} does not exist on {revision}", "See the tree above it.")
-    folders = _folders(inside, prefix)
-    paths = sorted([*inside, *folders])
-    if not recursive:
-        paths = [path for path in paths if path.count("/") == prefix.count("/")]
-    rest = [path for path in paths if path > cursor]
-    page = rest[: min(limit, PAGE_EXPANDED) if expand else limit]
-    if len(page) < len(rest):
-        response.headers["Link"] = next_page(request, endpoint, cursor=page[-1])
-    described = [_entry(path, inside, folders) for path in page]
-    return _with_commits(hub, described, inside) if expand else described
+    size = min(limit, PAGE_EXPANDED) if expand else limit
+    below = (path for path in _paths(inside, prefix, recursive) if path > cursor)
+    first = heapq.nsmallest(size + 1, below)
+    page = _described(first[:size], inside)
+    if len(first) > size:
+        response.headers["Link"] = next_page(request, endpoint, cursor=page[-1]["path"])
+    return _with_commits(hub, page, inside) if expand else page
 
 
 @router.post(REPOSITORY + "/paths-info/{revision:segment}")
@@ -65,9 +62,9 @@ def paths_info(
 ) -> list[dict[str, Any]]:
     """The same of the paths that are named; those that are not there are left out."""
     inside = hub.history.tree(hub.history.revision(repository, revision).commit)
-    folders = _folders(inside, "")
-    wanted = [path.strip("/") for path in paths or []]
-    found = [_entry(path, inside, folders) for path in wanted if path in inside or path in folders]
+    wanted = {path.strip("/") for path in paths or []}
+    listed = {one["path"]: one for one in _described([path for path in _paths(inside) if path in wanted], inside)}
+    found = [listed[path.strip("/")] for path in paths or [] if path.strip("/") in listed]
     return _with_commits(hub, found, inside) if expand else found
 
 
@@ -96,37 +93,49 @@ def _pointer(entry: TreeEntry) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _entry(path: str, inside: Mapping[str, TreeEntry], folders: Mapping[str, str]) -> dict[str, Any]:
-    """A file or folder as the Hub lists it."""
-    if path in inside:
-        return file_entry(inside[path])
-    return {"type": "directory", "path": path, "oid": folders[path], "size": 0}
+def _paths(inside: Mapping[str, TreeEntry], prefix: str = "", recursive: bool = True) -> Iterator[str]:
+    """The files in the order of their paths, and each folder once, before the first file in it."""
+    before, known = "", set[str]()
+    for path in sorted(inside):
+        steps = path.removeprefix(prefix).split("/")
+        if len(steps) > 1 and before != (before := path.rpartition("/")[0]):
+            folders = {prefix + "/".join(steps[:depth]) for depth in range(1, len(steps) if recursive else 2)}
+            yield from folders - known
+            known = folders
+        if recursive or len(steps) == 1:
+            yield path
 
 
-def _folders(inside: Mapping[str, TreeEntry], prefix: str) -> dict[str, str]:
-    """The folders below `prefix`, and what stands for the oid of a git tree: it names what the folder holds as well."""
-    hashes: dict[str, Any] = {}
-    for path, entry in inside.items():
-        line = f"{path} {entry.etag}\n".encode()
-        for folder in above(path):
-            if folder.startswith(prefix):
-                hashes.setdefault(folder, hashlib.sha1(usedforsecurity=False)).update(line)
-    return {folder: one.hexdigest() for folder, one in hashes.items()}
+def _described(paths: Sequence[str], inside: Mapping[str, TreeEntry]) -> list[dict[str, Any]]:
+    """Files and folders as the Hub lists them.
+
+    The Hub gives folders the oid of a git tree; here it names what the folder holds just as well.
+    """
+    digests = {path: hashlib.sha1(usedforsecurity=False) for path in paths if path not in inside}
+    for entry in inside.values() if digests else ():
+        for folder in above(entry.path):
+            if digest := digests.get(folder):
+                digest.update(f"{entry.path} {entry.etag}\n".encode())
+    return [
+        file_entry(inside[path])
+        if path in inside
+        else {"type": "directory", "path": path, "oid": digests[path].hexdigest(), "size": 0}
+        for path in paths
+    ]
 
 
 def _with_commits(hub: Hub, page: list[dict[str, Any]], inside: Mapping[str, TreeEntry]) -> list[dict[str, Any]]:
     """Each with the commit that changed it last; a folder's is the newest of its files'."""
-    commits = hub.history.commits([entry.changed for entry in inside.values() if entry.changed])
-    newest: dict[str, Commit] = {}
-    for path, entry in inside.items():
-        commit = commits.get(entry.changed or "")
-        if commit is None:  # it was removed: another ref's history, squashed
-            continue
-        for one in (path, *above(path)):
-            if one not in newest or commit.created > newest[one].created:
-                newest[one] = commit
-    return [one | {"lastCommit": _summary(newest.get(one["path"])), "securityFileStatus": None} for one in page]
-
-
-def _summary(commit: Commit | None) -> dict[str, str] | None:
-    return None if commit is None else {"id": commit.oid, "title": commit.title, "date": stamp(commit.created)}
+    changed: dict[str, set[str]] = {one["path"]: set() for one in page}
+    for entry in inside.values():
+        for path in (entry.path, *above(entry.path)):
+            if entry.changed and path in changed:
+                changed[path].add(entry.changed)
+    commits = hub.history.commits(list(set[str]().union(*changed.values())))
+    described = []
+    for one in page:
+        known = [commits[oid] for oid in changed[one["path"]] if oid in commits]
+        last = max(known, key=lambda commit: commit.created, default=None)
+        about = last and {"id": last.oid, "title": last.title, "date": stamp(last.created)}
+        described.append(one | {"lastCommit": about, "securityFileStatus": None})
+    return described

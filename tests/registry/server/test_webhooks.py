@@ -140,7 +140,7 @@ def test_an_address_that_is_none(client: TestClient, ada: dict[str, str], reposi
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://localhost:5432/", "http://[::1]/"])
 def test_private_networks_are_out_of_reach(url: str) -> None:
     from registry.errors import InvalidReference
-    from registry.server.sender import check_address
+    from registry.server.reach import check_address
 
     with pytest.raises(InvalidReference, match="private network"):
         check_address(url, allow_private=False)
