@@ -15,6 +15,9 @@ from registry.errors import RevokedVersion
 from tests.support.adapters import Recipe, make_adapter, publish
 from tests.support.front import Front
 
+# What is under test is the client: which database the server has is nothing that it can notice.
+pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+
 TINY = "tests/tiny-bert"
 WAIT = 30.0  # seconds
 

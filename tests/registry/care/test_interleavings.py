@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,11 +57,17 @@ class Steps:
             self._condition.wait_for(lambda: self.free or self._allowed[thread] >= self._reached[thread], 30)
 
     def let_go(self, thread: str) -> None:
-        """Allow a thread one step, and wait until it stops before the next, or is blocked."""
+        """Allow a thread one step, and wait until it stops before the next, or ends, or is blocked."""
         with self._condition:
             self._allowed[thread] += 1
             self._condition.notify_all()
             self._condition.wait_for(lambda: self._reached[thread] > self._allowed[thread], BLOCKED)
+
+    def end(self, thread: str) -> None:
+        """There are no more steps of that thread: nobody need wait for one."""
+        with self._condition:
+            self._reached[thread] = sys.maxsize
+            self._condition.notify_all()
 
     def wait_until_stopped(self, thread: str) -> None:
         with self._condition:
@@ -133,7 +141,17 @@ def race(
         steps.stop(COLLECT)
         return unneeded._delete(hub.database, stepping.store, found, LATER)
 
-    threads = {UPLOAD: Thread(lambda: upload(stepping, repository, data)), COLLECT: Thread(collect)}
+    def send() -> TreeEntry:
+        return upload(stepping, repository, data)
+
+    def to_its_end(name: str, work: Callable[[], object]) -> object:
+        try:
+            return work()
+        finally:
+            steps.end(name)
+
+    works: list[tuple[str, Callable[[], object]]] = [(UPLOAD, send), (COLLECT, collect)]
+    threads = {name: Thread(partial(to_its_end, name, work)) for name, work in works}
     for name, thread in threads.items():
         thread.start()
         steps.wait_until_stopped(name)
