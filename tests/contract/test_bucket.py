@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.contract.test_hub_api import LARGE, run
+from tests.contract.client import run_python
+from tests.contract.test_hub_api import LARGE
 from tests.support.bucket import BUCKET, environment, object_store
 from tests.support.hub import HubServer, running
 
@@ -25,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
 @pytest.mark.parametrize("xet", [True, False], ids=["xet", "lfs"])
 def test_large_files_go_and_come_back(server: HubServer, home: Path, tmp_path: Path, xet: bool) -> None:
     name, folder = f"admin/large-{xet}".lower(), tmp_path / "folder"
-    assert run(LARGE, server, home, name, str(folder), xet=xet).endswith("done\n")
+    assert run_python(LARGE, server, home, name, str(folder), xet=xet).endswith("done\n")
     assert not (server.data / "blobs").exists()
 
 
@@ -49,7 +50,7 @@ print("done")
 
 def test_snapshots_and_ranges(server: HubServer, home: Path, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    assert run(SNAPSHOT, server, home, str(tmp_path / "folder"), xet=True).endswith("done\n")
+    assert run_python(SNAPSHOT, server, home, str(tmp_path / "folder"), xet=True).endswith("done\n")
     address, data = f"{server.url}/admin/snapshot/resolve/main/sub/b.bin", bytes(range(256)) * 40_000
     for asked, start, stop in [("0-0", 0, 1), ("1000-4000000", 1000, 4_000_001), ("-5", len(data) - 5, len(data))]:
         answer = httpx2.get(address, headers={"Range": f"bytes={asked}"})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_hub_api import run
+from tests.contract.client import run_python
 from tests.support.hub import HubServer
 
 UPLOAD = """
@@ -33,10 +33,10 @@ def test_the_same_client_uploads_again_what_was_collected(
     """A Xet client remembers which pieces it sent to which address of a server, and does not send them again there."""
     file, name = tmp_path / "weights.bin", f"admin/again-{xet}".lower()
     file.write_bytes(bytes(range(256)) * 10_000 + name.encode() + server.url.encode())
-    run(UPLOAD, server, home, name, str(file), str(tmp_path / "one"), xet=xet)
-    run(DELETE, server, home, name)
+    run_python(UPLOAD, server, home, name, str(file), str(tmp_path / "one"), xet=xet)
+    run_python(DELETE, server, home, name)
     gone = json.loads(server.command("gc", "--days", "0", "--xorb-days", "0", "--json").rpartition("}")[0] + "}")
     assert gone["objects"] >= 1 and gone["repositories"] >= 1
     assert gone["xorbs"] or not xet
-    run(UPLOAD, server, home, name, str(file), str(tmp_path / "two"), xet=xet)
+    run_python(UPLOAD, server, home, name, str(file), str(tmp_path / "two"), xet=xet)
     assert server.command("check", "--deep").strip() == "all is well"
