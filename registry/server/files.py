@@ -15,28 +15,29 @@ from registry.manifest.completion import sha256_of
 from registry.server.services import Services
 from registry.server.tickets import UploadTicket
 
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 20  # bytes, of what is copied
 
 
 def store_bytes(hub: Services, data: bytes, path: str) -> TreeEntry:
-    """Store a small file that is in memory; see `store_file`."""
+    """Put a regular file that is in memory into the store, and return the entry of a tree that names it."""
+    entry = describe(data, path)
+    store_described(hub, data, entry)
+    return entry
+
+
+def describe(data: bytes, path: str) -> TreeEntry:
+    """The entry of a tree that names a regular file of these bytes."""
+    sha1 = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    sha1.update(data)
+    return TreeEntry(path, len(data), hashlib.sha256(data).hexdigest(), sha1.hexdigest())
+
+
+def store_described(hub: Services, data: bytes, entry: TreeEntry) -> None:
+    """Put the bytes that `describe` described into the store."""
     with hub.scratch.folder() as folder:
         file = folder / "file"
         file.write_bytes(data)
-        return store_file(hub, file, path)
-
-
-def store_file(hub: Services, file: Path, path: str) -> TreeEntry:
-    """Put a regular file into the store, and return the entry of a tree that names it."""
-    size, sha256, sha1 = file.stat().st_size, hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
-    sha1.update(b"blob %d\0" % size)
-    with file.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            sha256.update(chunk)
-            sha1.update(chunk)
-    entry = TreeEntry(path, size, sha256.hexdigest(), sha1.hexdigest())
-    hub.store.put(file, entry.sha256, move=True)
-    return entry
+        hub.store.put(file, entry.sha256, move=True)
 
 
 def grant(hub: Services, repository: Repository, entries: Collection[TreeEntry]) -> None:

@@ -19,6 +19,7 @@ from registry.index.trees import Change, Delete, Put, TreeEntry, check_path
 from registry.server import files, pushes
 from registry.server.hub.attributes import MAX_REGULAR_BYTES
 from registry.server.hub.repositories import address
+from registry.server.storing import Storing
 from registry.server.wire.bodies import spool
 from registry.server.wire.context import Caller, Endpoint, Hub, Readable
 from registry.server.wire.quoting import REPOSITORY
@@ -84,11 +85,12 @@ def read(hub: Hub, body: Path) -> Draft:
         MissingBytes: a file is named by a sha256 that nobody uploaded.
     """
     draft = Draft()
-    for number, line in enumerate(_lines(body), start=1):
-        try:
-            _apply(hub, draft, line)
-        except (KeyError, TypeError, AttributeError, binascii.Error) as error:
-            raise InvalidReference(f"line {number} of the commit: {error!r}", "Use a Hub client to commit.") from error
+    with Storing(hub) as storing:
+        for number, line in enumerate(_lines(body), start=1):
+            try:
+                _apply(hub, storing, draft, line)
+            except (KeyError, TypeError, AttributeError, binascii.Error) as error:
+                raise InvalidReference(f"line {number} of the commit: {error!r}", "Use a Hub client.") from error
     if not draft.message:
         raise InvalidReference("the commit has no header line with a summary", "Use a Hub client to commit.")
     return draft
@@ -111,7 +113,7 @@ def _lines(body: Path) -> Iterator[Line]:
     raise TooLarge(f"a commit changes at most {MAX_CHANGES:,} files", "Make several commits.")
 
 
-def _apply(hub: Hub, draft: Draft, line: Line) -> None:
+def _apply(hub: Hub, storing: Storing, draft: Draft, line: Line) -> None:
     value = line.value
     match line.key:
         case "header":
@@ -124,7 +126,7 @@ def _apply(hub: Hub, draft: Draft, line: Line) -> None:
             path = check_path(value["path"])
             text = value["content"].encode()
             data = base64.b64decode(text, validate=True) if value.get("encoding") == "base64" else text
-            draft.changes.append(Put(files.store_bytes(hub, data, path)))
+            draft.changes.append(Put(storing.put(data, path)))
         case "lfsFile":
             draft.changes.append(Put(_uploaded(hub, check_path(value["path"]), str(value["oid"]))))
         case "deletedFile":
