@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.errors import CorruptBlob
-from registry.folder.card import MAX_FRONT_MATTER
 from registry.folder.metadata import read_metadata
+from registry.folder.yaml_text import MAX_CHARACTERS
 from registry.index.facts import CardReader
 from registry.index.trees import TreeEntry
 from registry.store import BlobStore
 
-MAX_BYTES = 4 * MAX_FRONT_MATTER + 16  # a character is four bytes at most; the rest is the two lines around it
+MAX_BYTES = 4 * MAX_CHARACTERS + 16  # a character is four bytes at most; the rest is the two lines around it
 
 
 def card_reader(store: BlobStore) -> CardReader:

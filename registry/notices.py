@@ -7,6 +7,7 @@ one costs an interval, and a repeated one nothing. Signatures are those of Stand
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from registry.errors import ForgedNotice
 
 MAX_BYTES = 64 << 10
 TIMEOUT = 10.0  # seconds that a sender may take
+_LENGTH = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = self.headers.get("content-length", "")
-        if not length.isdigit() or int(length) > MAX_BYTES:
+        if not _LENGTH.fullmatch(length) or int(length) > MAX_BYTES:
             return self._answer(413, "A message has a Content-Length of at most 64 KiB")
         try:
             notice = verify(self.secrets, dict(self.headers.items()), self.rfile.read(int(length)))

@@ -18,11 +18,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Column, ColumnElement, delete, func, select, update
+from sqlalchemy import Column, ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from registry.care.figures import Figures
-from registry.index import Database
+from registry.index import Database, commits
 from registry.index.tables import (
     CommitParentRow,
     CommitRow,
@@ -33,7 +33,6 @@ from registry.index.tables import (
 )
 
 OWN = (CommitParentRow.__tablename__, TreeEntryRow.__tablename__)  # what a commit consists of names no commit
-BATCH = 500  # values in a statement
 
 
 @dataclass(frozen=True)
@@ -165,8 +164,8 @@ def _named(session: Session, repository: int) -> set[str]:
 
 def _history(session: Session, repository: int) -> _History:
     own = CommitRow.repository_id == repository
-    commits = session.execute(select(CommitRow.oid, CommitRow.orphaned).where(own))
-    orphaned: dict[str, datetime | None] = {oid: when for oid, when in commits}
+    own_commits = session.execute(select(CommitRow.oid, CommitRow.orphaned).where(own))
+    orphaned: dict[str, datetime | None] = {oid: when for oid, when in own_commits}
     edges = select(CommitParentRow.commit, CommitParentRow.parent).join(
         CommitRow, CommitRow.oid == CommitParentRow.commit
     )
@@ -177,22 +176,12 @@ def _history(session: Session, repository: int) -> _History:
 
 
 def _mark(session: Session, oids: Sequence[str], when: datetime | None) -> None:
-    for some in batches(oids):
+    for some in commits.batches(oids):
         session.execute(update(CommitRow).where(CommitRow.oid.in_(some)).values(orphaned=when))
 
 
 def _remove_commits(session: Session, oids: Collection[str]) -> None:
     """Those that stay forget parents that do not, as in a shallow clone; only a deleted repository's have such."""
     for column in (TreeEntryRow.commit, CommitParentRow.commit, CommitParentRow.parent, CommitRow.oid):
-        for some in batches(sorted(oids)):
+        for some in commits.batches(sorted(oids)):
             session.execute(delete(column.class_).where(column.in_(some)))
-
-
-def batches(items: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:
-    """The items, some at a time."""
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def count(session: Session, table: Any) -> int:
-    """How many rows a table has."""
-    return session.scalar(select(func.count()).select_from(table)) or 0

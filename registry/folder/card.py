@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import AdmissionRefused
+from registry.folder.yaml_text import load_yaml
 
-MAX_FRONT_MATTER = 1 << 18  # characters
 FRONT_MATTER = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
@@ -52,17 +52,10 @@ def front_matter(text: str) -> Mapping[str, Any] | None:
 
 
 def _parse(text: str) -> Mapping[str, Any]:
-    import yaml  # here, since most folders bring a manifest and need no card
-
-    if len(text) > MAX_FRONT_MATTER:
-        raise _refused(f"has {len(text):,} characters", f"Keep it under {MAX_FRONT_MATTER:,}.")
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        # besides its own error, whatever the conversion of a tagged scalar raises: `!!timestamp x`, `!!int ""`
-        raise _refused(
-            f"is not YAML: {' '.join(str(error).split())}", "Correct the lines between the two ---."
-        ) from error
+        document = load_yaml(text)
+    except ValueError as error:
+        raise _refused(str(error), "Correct the lines between the two ---.") from error
     if document is None:
         return {}
     if not isinstance(document, dict):

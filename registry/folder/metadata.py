@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from registry.folder.card import FRONT_MATTER, MAX_FRONT_MATTER
+from registry.folder.card import FRONT_MATTER
+from registry.folder.yaml_text import MAX_CHARACTERS, load_yaml
 
 MAX_VALUES = 20_000
 MAX_DEPTH = 32
@@ -28,16 +29,11 @@ def read_metadata(text: str) -> dict[str, Any]:
     Values that JSON cannot hold (dates, infinities, bytes) are left out. YAML's anchors let few characters stand for
     very many values, even for endless ones, so what the values would be when written out is counted.
     """
-    import yaml  # here, since most processes read no card
-
     found = FRONT_MATTER.match(text)
-    if not found or len(found["yaml"]) > MAX_FRONT_MATTER:
-        return {}
     try:
-        document = yaml.safe_load(found["yaml"])
-        value = _plain(document, iter(range(MAX_VALUES)), [2 * MAX_FRONT_MATTER], 0)
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError, OverflowError, _TooMuch):
-        return {}  # AttributeError: PyYAML's own oversight, for a timestamp such as 2001-01-01 00:00:00 +99:99
+        value = _plain(load_yaml(found["yaml"]) if found else {}, iter(range(MAX_VALUES)), [2 * MAX_CHARACTERS], 0)
+    except (ValueError, _TooMuch):
+        return {}
     return value if isinstance(value, dict) else {}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -25,6 +25,7 @@ BUSY_SECONDS = 30.0  # how long a writer waits for the others
 STATEMENT_SECONDS = 60  # how long PostgreSQL works on one statement
 CONNECT_SECONDS = 5
 POOL = {"pool_size": 20, "max_overflow": 30, "pool_timeout": 10}  # seconds; a server answers with about 40 threads
+MIGRATION_LOCK = 0x6164_6D67  # key of PostgreSQL's advisory lock; two processes may come to an empty database
 REVISION = "0001"  # the newest of registry.index.migrations; a test compares
 
 
@@ -124,6 +125,8 @@ class Database:
         found = self.revision()
         if found is None:
             with self.write() as session:
+                if self._writer.dialect.name == "postgresql":
+                    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
                 Table.metadata.create_all(session.connection())
                 if session.scalar(select(RevisionRow.version_num)) is None:  # another process may have been faster
                     session.add(RevisionRow(version_num=REVISION))

@@ -15,17 +15,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from registry.errors import (
-    EntryNotFound,
-    InvalidPath,
     InvalidReference,
     MissingBytes,
     RevisionNotFound,
     RevokedVersion,
-    StaleParent,
     TakenDown,
     WrongStatus,
 )
-from registry.index import commits, discussions, rows, trees
+from registry.index import commits, discussions, drafts, rows, trees
 from registry.index.database import Database
 from registry.index.facts import CardReader, main_moved, no_card
 from registry.index.repositories import Repository
@@ -117,7 +114,11 @@ class History:
     def commits(self, oids: Sequence[str]) -> Mapping[str, Commit]:
         """Commits by their oids."""
         with self._database.read() as session:
-            found = session.scalars(select(CommitRow).where(CommitRow.oid.in_(set(oids))))
+            found = (
+                row
+                for some in commits.batches(sorted(set(oids)))
+                for row in session.scalars(select(CommitRow).where(CommitRow.oid.in_(some)))
+            )
             return {row.oid: Commit(row.oid, row.message, row.author, row.created) for row in found}
 
     def commit(
@@ -153,6 +154,27 @@ class History:
                 main_moved(session, row, before, after, self._read_card)
             move(session, row, ref, after, message, author)
             return after
+
+    def foresee(
+        self,
+        repository: Repository,
+        revision: str,
+        changes: Sequence[Change],
+        message: str,
+        author: str,
+        parent: str | None = None,
+    ) -> None:
+        """Refuse now what `commit` would refuse, so that nothing need be stored for it.
+
+        Raises:
+            RevisionNotFound, WrongStatus, StaleParent, EntryNotFound, InvalidPath: as for `commit`.
+        """
+        with self._database.read() as session:
+            row = rows.repository(session, repository.name, repository.kind, lock=False)
+            ref = branch(session, row, revision)
+            if ref.kind == rows.PULL:
+                _check_open(session, row, ref)
+            drafts.plan(session, ref, changes, message, author, parent)
 
 
 def find(session: Session, repository_id: int, text: str) -> Revision:
@@ -221,16 +243,8 @@ def advance(
     parent: str | None = None,
 ) -> str:
     """Write the commit that `changes` make of the ref's head; see `History.commit`. The ref is not moved."""
-    if _is_made(session, ref.commit, changes, message, author, parent):
-        return ref.commit
-    if parent is not None and not ref.commit.startswith(parent):
-        raise StaleParent(
-            "The branch was updated since you opened this page. Please refresh and try again.",
-            f"Its head is {ref.commit}.",
-        )
-    before = trees.read(session, ref.commit)
-    after = trees.changed(before, changes)
-    if after == before:
+    after = drafts.plan(session, ref, changes, message, author, parent)
+    if after is None:
         return ref.commit
     fresh = {change.entry.sha256 for change in changes if isinstance(change, Put)}
     if missing := sorted(fresh - commits.granted(session, row, fresh)):
@@ -255,26 +269,3 @@ def _check_open(session: Session, row: RepositoryRow, ref: RefRow) -> None:
     status = discussions.find(session, row.id, int(ref.name)).status
     if status not in (discussions.DRAFT, discussions.OPEN):
         raise WrongStatus(f"#{ref.name} is {status}, so nothing can be committed to it", "Open another pull request.")
-
-
-def _is_made(
-    session: Session, head: str, changes: Sequence[Change], message: str, author: str, parent: str | None
-) -> bool:
-    """Whether the head is what `changes` made of its only parent, by the same author in the same words.
-
-    Clients send a commit again when its answer was lost; deleting a file twice, say, must not be an error then.
-    """
-    row = session.get_one(CommitRow, head)
-    if (row.message, row.author) != (message, author):
-        return False
-    parents = session.scalars(select(CommitParentRow.parent).where(CommitParentRow.commit == head)).all()
-    if len(parents) != 1 or not parents[0].startswith(parent or ""):
-        return False
-    try:
-        after = trees.changed(trees.read(session, parents[0]), changes)
-    except (EntryNotFound, InvalidPath):
-        return False
-    made = trees.read(session, head)
-    return {path: (one.sha256, one.oid) for path, one in after.items()} == {
-        path: (one.sha256, one.oid) for path, one in made.items()
-    }

@@ -82,13 +82,33 @@ class Pulls:
         with self._database.write() as session:
             row = rows.repository(session, repository.name, repository.kind)
             target = _base(session, row, base)
-            start = _before(session, target, parent) if parent else target.commit
+            start = _before(session, target, parent.lower()) if parent else target.commit
             opened = _open(session, row, target, start, title, text.strip(), author, discussions.OPEN)
             head = session.get_one(RefRow, (row.id, rows.PULL, str(opened.number)))
             oid = history.advance(session, row, head, changes, message, author)
             history.move(session, row, head, oid, message, author)
             _audit(session, row, opened)
             return Discussion.of(opened), oid
+
+    def foresee(
+        self,
+        repository: Repository,
+        base: str,
+        changes: Sequence[Change],
+        message: str,
+        author: str,
+        parent: str | None = None,
+    ) -> None:
+        """Refuse now what `propose` would refuse, so that nothing need be stored for it.
+
+        Raises:
+            RevisionNotFound, EntryNotFound, InvalidPath: as for `propose`.
+        """
+        with self._database.read() as session:
+            row = rows.repository(session, repository.name, repository.kind, lock=False)
+            target = _base(session, row, base)
+            start = _before(session, target, parent.lower()) if parent else target.commit
+            trees.changed(trees.read(session, start), changes)
 
     def sides(self, repository: Repository, number: int) -> Sides:
         """What a pull request is about.

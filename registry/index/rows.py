@@ -98,13 +98,15 @@ def repository_for_publish(session: Session, name: str) -> RepositoryRow:
         return repository(session, name)
 
 
-def new_repository(session: Session, name: str, kind: str, private: bool = False) -> None:
-    """Insert a repository unless one of that name is there."""
+def new_repository(session: Session, name: str, kind: str, private: bool = False) -> bool:
+    """Insert a repository unless one of that name is there; whether it was inserted."""
     now, key = datetime.now(UTC), name.lower()
     namespace = key.partition("/")[0]
     values = {"name": name, "kind": kind, "key": key, "namespace": namespace, "private": private, "card": {}}
-    insert_new(session, RepositoryRow, created=now, updated=now, **values)
+    if not insert_new(session, RepositoryRow, created=now, updated=now, **values):
+        return False
     note_name(session, repository(session, name, kind))
+    return True
 
 
 def note_name(session: Session, row: RepositoryRow) -> None:
@@ -136,7 +138,7 @@ def _version(repository_id: int, number: str) -> Select[VersionRow]:
 
 def no_repository(name: str) -> RepositoryNotFound:
     """What whoever asks for a repository is told: the same whether there is none, or none for them."""
-    return RepositoryNotFound(f"there is no repository {name}", "Check the id, and your token if it is private.")
+    return RepositoryNotFound(f"there is no repository {name}", "Check the id and your token.")
 
 
 def no_version(name: str, number: str) -> VersionNotFound:

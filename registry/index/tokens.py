@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -24,8 +25,9 @@ MAX_DIGITS = 18  # of an id; more are no 64-bit number
 
 # What every request asks: one statement, put together once. A row for each organisation, at least one.
 _ORGANISATION = aliased(AccountRow)
-_HOLDER = (
+_HOLDERS = (
     select(
+        TokenRow.id,
         AccountRow.name.label("user"),
         AccountRow.fullname,
         AccountRow.email,
@@ -42,8 +44,10 @@ _HOLDER = (
     .join(AccountRow, AccountRow.id == TokenRow.user_id)
     .outerjoin(MembershipRow, MembershipRow.user_id == AccountRow.id)
     .outerjoin(_ORGANISATION, and_(_ORGANISATION.id == MembershipRow.organisation_id, _ORGANISATION.disabled.is_(None)))
-    .where(TokenRow.sha256 == bindparam("sha256"), TokenRow.revoked.is_(None), AccountRow.disabled.is_(None))
+    .where(TokenRow.revoked.is_(None), AccountRow.disabled.is_(None))
 )
+_BY_TEXT = _HOLDERS.where(TokenRow.sha256 == bindparam("sha256"))
+_BY_ID = _HOLDERS.where(TokenRow.id == bindparam("id"))
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,12 @@ class Holder:
     """The user whom a token stands for, and what the token allows.
 
     Attributes:
+        id: of the token; what is done for it later asks by that whether it is still good.
         right: read, write or admin: the most that the token allows anywhere.
         namespace: the only one that the token is for, in lower case; None for all.
     """
 
+    id: int
     user: str
     fullname: str
     email: str
@@ -176,12 +182,20 @@ class Tokens:
 
     def holder(self, text: str) -> Holder | None:
         """Whom a token stands for; None for one that is unknown, expired or revoked, or whose user is disabled."""
+        return self._holder(_BY_TEXT, {"sha256": digest(text)})
+
+    def issued(self, number: int) -> Holder | None:
+        """Whom the token of that id stands for; None where `holder` would know none."""
+        return self._holder(_BY_ID, {"id": number})
+
+    def _holder(self, query: Any, values: Mapping[str, Any]) -> Holder | None:
         with self._database.read() as session:
-            found = session.execute(_HOLDER, {"sha256": digest(text)}).all()
+            found = session.execute(query, values).all()
         if not found or (found[0].expires is not None and found[0].expires <= datetime.now(UTC)):
             return None
         first = found[0]
         return Holder(
+            id=first.id,
             user=first.user,
             fullname=first.fullname,
             email=first.email,

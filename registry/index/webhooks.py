@@ -87,9 +87,7 @@ class Webhooks:
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         with self._database.write() as session:
             account = _account(session, namespace)
-            about = rows.repository(session, repository) if repository else None
-            if about is not None and about.namespace != account.key:
-                raise RepositoryNotFound(f"{repository} is not in {namespace}", "Name a repository of this namespace.")
+            about = _repository_of(session, account, repository) if repository else None
             row = WebhookRow(
                 account_id=account.id,
                 repository_id=about.id if about else None,
@@ -205,6 +203,17 @@ def _account(session: Session, namespace: str) -> AccountRow:
     if account is None:
         raise NotFound(f"there is no user or organisation {namespace}", "Check the name.")
     return account
+
+
+def _repository_of(session: Session, account: AccountRow, name: str) -> RepositoryRow:
+    """A repository of the namespace; whether another namespace has one of that name is not told."""
+    try:
+        found = rows.repository(session, name)
+    except RepositoryNotFound:
+        found = None
+    if found is None or found.namespace != account.key:
+        raise RepositoryNotFound(f"{name} is not in {account.name}", "Name a repository of this namespace.")
+    return found
 
 
 def _own(session: Session, namespace: str, number: int) -> WebhookRow:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
+from registry.errors import RegistryError
 from registry.server import health
 from registry.server.access_log import AccessLog
 from registry.server.adapters import (
@@ -22,6 +23,7 @@ from registry.server.adapters import (
     withdrawals,
 )
 from registry.server.adapters import search as adapter_search
+from registry.server.downloads import SECONDS as DOWNLOADS_SECONDS
 from registry.server.hub import (
     absent,
     access,
@@ -45,8 +47,9 @@ from registry.server.hub import (
     whoami,
     xet,
 )
-from registry.server.janitor import Janitor
 from registry.server.metrics import Metrics
+from registry.server.repeated import Repeated
+from registry.server.sender import SECONDS as SENDER_SECONDS
 from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
@@ -56,6 +59,7 @@ from registry.server.wire.limits import Limiter, RateLimits, parse_limit
 from registry.server.wire.observed import Observed
 from registry.server.wire.quoting import RawPath
 
+JANITOR_SECONDS = 3600.0  # what processes left unfinished when they died is cleared away at the start, and then
 ADAPTERS = (about, adapter_search, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
 HUB = (
     health,
@@ -83,6 +87,16 @@ HUB = (
 )  # resolve, home and absent last, also behind ADAPTERS: their paths begin with anything
 
 
+def _beside(services: Services) -> list[Repeated]:
+    """What is done beside requests."""
+    sender = Sender(services.webhooks, services.settings.private_webhooks)
+    return [
+        Repeated("sender", sender.send_due, SENDER_SECONDS),
+        Repeated("downloads", services.downloads.note, DOWNLOADS_SECONDS),
+        Repeated("janitor", services.scratch.clean, JANITOR_SECONDS),
+    ]
+
+
 def create_app(settings: Settings) -> FastAPI:
     """An application on its own services, which close with it.
 
@@ -95,13 +109,14 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sender = Sender(services.webhooks, settings.private_webhooks)
-        janitor = Janitor(services.scratch)
-        sender.start()
-        janitor.start()
+        beside = _beside(services)
+        for one in beside:
+            one.start()
         yield
-        janitor.stop()
-        sender.stop()
+        for one in beside:
+            one.stop()
+        with suppress(RegistryError):  # a database that is gone must not keep the server from ending
+            services.downloads.note()
         services.close()
         log.close()
 

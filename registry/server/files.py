@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from registry.errors import BadUpload, RegistryUnavailable
@@ -15,29 +16,46 @@ from registry.manifest.completion import sha256_of
 from registry.server.services import Services
 from registry.server.tickets import UploadTicket
 
-CHUNK = 1 << 20  # bytes, of what is copied
+CHUNK = 1 << 20  # bytes
+AT_ONCE = 4  # files that are stored at once: on a local disk six times as fast as one by one, and more were slower
 
 
 def store_bytes(hub: Services, data: bytes, path: str) -> TreeEntry:
-    """Put a regular file that is in memory into the store, and return the entry of a tree that names it."""
-    entry = describe(data, path)
-    store_described(hub, data, entry)
-    return entry
-
-
-def describe(data: bytes, path: str) -> TreeEntry:
-    """The entry of a tree that names a regular file of these bytes."""
-    sha1 = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
-    sha1.update(data)
-    return TreeEntry(path, len(data), hashlib.sha256(data).hexdigest(), sha1.hexdigest())
-
-
-def store_described(hub: Services, data: bytes, entry: TreeEntry) -> None:
-    """Put the bytes that `describe` described into the store."""
+    """Put a small file that is in memory into the store, and return the entry of a tree that names it."""
     with hub.scratch.folder() as folder:
         file = folder / "file"
         file.write_bytes(data)
+        entry = entry_of(file, path)
         hub.store.put(file, entry.sha256, move=True)
+        return entry
+
+
+def entry_of(file: Path, path: str) -> TreeEntry:
+    """The entry of a tree that names a regular file of these bytes."""
+    size, sha256, sha1 = file.stat().st_size, hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
+    sha1.update(b"blob %d\0" % size)
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            sha256.update(chunk)
+            sha1.update(chunk)
+    return TreeEntry(path, size, sha256.hexdigest(), sha1.hexdigest())
+
+
+def store_files(hub: Services, described: Collection[tuple[TreeEntry, Path]]) -> None:
+    """Put small files into the store, several at once, since nearly all of it is waiting for a disk or a bucket.
+
+    One by one, a commit of thousands took longer than proxies wait for an answer. The files are moved.
+
+    Raises:
+        RegistryUnavailable: one could not be stored; some others are.
+    """
+
+    def put(one: tuple[TreeEntry, Path]) -> None:
+        hub.store.put(one[1], one[0].sha256, move=True)
+
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="store") as pool:
+        for _ in pool.map(put, described):  # after the first that fails, what has not begun is not begun
+            pass
 
 
 def grant(hub: Services, repository: Repository, entries: Collection[TreeEntry]) -> None:
@@ -62,18 +80,14 @@ def load(hub: Services, entry: TreeEntry) -> bytes:
     return b"".join(hub.store.read(entry.sha256, 0, entry.size)) if entry.size else b""
 
 
-def size_of(hub: Services, sha256: str) -> int | None:
-    """Length of a blob in bytes; None where the store holds no such bytes."""
-    with hub.database.read() as session:
-        row = session.get(BlobRow, sha256)
-        return row.size if row else None
+def granted(hub: Services, repository: Repository, wanted: Collection[str]) -> dict[str, int]:
+    """Which of these bytes a commit to the repository may name already, and their lengths.
 
-
-def granted(hub: Services, repository: Repository, wanted: Collection[str]) -> set[str]:
-    """Which of these bytes a commit to the repository may name already."""
+    Others may be in the store for other repositories; whether they are is nobody's business.
+    """
     with hub.database.read() as session:
         row = rows.repository(session, repository.name, repository.kind, lock=False)
-        return commits.granted(session, row, wanted)
+        return {sha256: session.get_one(BlobRow, sha256).size for sha256 in commits.granted(session, row, wanted)}
 
 
 def renewed(hub: Services, repository: Repository, wanted: Collection[str]) -> set[str]:
@@ -91,7 +105,7 @@ def renewed(hub: Services, repository: Repository, wanted: Collection[str]) -> s
     return kept
 
 
-def receive(hub: Services, file: Path, wanted: UploadTicket, size: int) -> None:
+def receive(hub: Services, repository: Repository, file: Path, wanted: UploadTicket, size: int) -> None:
     """Store what an upload address was given for, if these are the bytes; `file` is gone afterwards.
 
     Raises:
@@ -100,5 +114,4 @@ def receive(hub: Services, file: Path, wanted: UploadTicket, size: int) -> None:
     if size != wanted.size or sha256_of(file) != wanted.sha256:
         raise BadUpload(f"these are not the {wanted.size:,} bytes of sha256 {wanted.sha256}", "Upload the file again.")
     hub.store.put(file, wanted.sha256, move=True)
-    repository = hub.repositories.find(wanted.name, wanted.kind)
     grant(hub, repository, [TreeEntry("", wanted.size, wanted.sha256)])

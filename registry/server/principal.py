@@ -20,9 +20,10 @@ RIGHTS = (READ, WRITE, ADMIN)
 
 @dataclass(frozen=True)
 class Principal:
-    """Whoever sent a request. `user` is None for an anonymous one."""
+    """Whoever sent a request, and the id of their token. `user` is None for an anonymous one."""
 
     user: str | None = None
+    token: int = 0
     admin: bool = False
     right: str = READ
     namespace: str | None = None
@@ -31,7 +32,7 @@ class Principal:
     @classmethod
     def of(cls, holder: Holder) -> Principal:
         """The holder of a valid token."""
-        return cls(holder.user, holder.admin, holder.right, holder.namespace, holder.roles)
+        return cls(holder.user, holder.id, holder.admin, holder.right, holder.namespace, holder.roles)
 
     @property
     def name(self) -> str:
@@ -94,18 +95,15 @@ class Principal:
             raise NotAuthenticated("this needs a token", "Log in with `hf auth login`, or set HF_TOKEN.")
         raise NotPermitted("only administrators of the server may do that", "Ask one of them.")
 
-    def check(self, right: str, repository: Repository, asked: str = "") -> None:
+    def check(self, right: str, repository: Repository) -> None:
         """Refuse who may not do that with a repository; who may not even see it is told that there is none.
-
-        Args:
-            asked: the name that it was asked for by, if that may be another than its own, which is not given away.
 
         Raises:
             RepositoryNotFound: it is private, and they may not read it.
             NotAuthenticated, NotPermitted: as for `require`.
         """
         if not self.sees(repository):
-            raise no_repository(asked or repository.name)
+            raise no_repository(repository.name)
         if right != READ:
             self.require(right, repository.namespace)
 

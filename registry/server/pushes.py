@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 
-from registry.errors import DiscussionNotFound
+from registry.errors import DiscussionNotFound, NotPermitted
 from registry.index.repositories import Repository
 from registry.server.principal import WRITE, Principal
 from registry.server.services import Services
+from registry.server.tickets import UploadTicket, XetTicket
 
 PULL = re.compile(r"refs/pr/([1-9][0-9]{0,8})")
 
@@ -31,6 +32,24 @@ def check(
         caller.check_part(repository)
     else:
         caller.check(WRITE, repository)
+
+
+def check_ticket(hub: Services, ticket: UploadTicket | XetTicket) -> Repository:
+    """The repository that a ticket is for, if who was given it could be given it now.
+
+    A ticket is sent without a token, and lives for long: its token may have ended since, its holder have been disabled
+    or have lost their role.
+
+    Raises:
+        NotPermitted: its token is not good any more, or does not allow that any more.
+        RepositoryNotFound: the repository is gone, for them at least.
+    """
+    holder = hub.tokens.issued(ticket.token)
+    if holder is None or holder.user != ticket.user:
+        raise NotPermitted("the token of this upload is not valid any more", "Log in, and begin the upload again.")
+    repository = hub.repositories.find(ticket.name, ticket.kind)
+    Principal.of(holder).check_part(repository)
+    return repository
 
 
 def _is_own(hub: Services, caller: Principal, repository: Repository, revision: str) -> bool:

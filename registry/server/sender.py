@@ -1,98 +1,83 @@
-"""Sends webhook messages: one thread a server process, any number of processes."""
+"""Sends webhook messages; any number of server processes may do so at once."""
 
 from __future__ import annotations
 
-import ipaddress
+import asyncio
+import contextlib
 import json
-import logging
-import socket
-import threading
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from typing import Any
 
 import httpx2
 from standardwebhooks import Webhook
 
-from registry.errors import InvalidReference, RegistryError
+from registry.errors import InvalidReference
 from registry.index.webhooks import Claim, Webhooks
+from registry.server.reach import check_address
 
-TIMEOUT = 15.0  # seconds; Standard Webhooks 1.0 recommends 15 to 30
-IDLE = 1.0  # seconds between looks at what is due
+TIMEOUT = 15.0  # seconds, for all of a try; Standard Webhooks 1.0 recommends 15 to 30
+SECONDS = 1.0  # between looks at what is due
 AT_ONCE = 16
 
-logger = logging.getLogger("registry.server.webhooks")
+Outcome = tuple[int | None, str]
+"""The status of the answer, None without one, and what was wrong."""
 
 
 class Sender:
-    """Delivers what is due, until `stop`."""
+    """Delivers what is due."""
 
-    def __init__(self, webhooks: Webhooks, allow_private: bool) -> None:
+    def __init__(self, webhooks: Webhooks, allow_private: bool, timeout: float = TIMEOUT) -> None:
         self._webhooks = webhooks
         self._allow_private = allow_private
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="registry-sender", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the message that is being sent."""
-        self._stop.set()
-        self._thread.join()
+        self._timeout = timeout
 
     def send_due(self) -> int:
-        """Send what is due now, and return how many messages that were."""
+        """Send what is due now, all at once, and return how many messages that were.
+
+        A receiver that does not answer, or byte by byte, holds up the others for the timeout and no longer.
+        """
         claims = self._webhooks.claim(AT_ONCE)
-        with httpx2.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client:
-            for claim in claims:
-                self._webhooks.settle(claim, *self._send(client, claim))
+        if claims:
+            for claim, (status, error) in zip(claims, asyncio.run(self._send_all(claims)), strict=True):
+                self._webhooks.settle(claim, status, error)
         return len(claims)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                sent = self.send_due()
-            except RegistryError as error:  # the database is gone for a while; what is due stays so
-                logger.error("webhooks wait: %s", error.message)
-                sent = 0
-            if not sent:
-                self._stop.wait(IDLE)
+    async def _send_all(self, claims: Sequence[Claim]) -> list[tuple[int | None, str]]:
+        async with httpx2.AsyncClient(timeout=self._timeout, follow_redirects=False, trust_env=False) as client:
+            return await asyncio.gather(*(self._send(client, claim) for claim in claims))
 
-    def _send(self, client: httpx2.Client, claim: Claim) -> tuple[int | None, str]:
+    async def _send(self, client: httpx2.AsyncClient, claim: Claim) -> Outcome:
         try:
-            check_address(claim.url, self._allow_private)
-            now, body = datetime.now(UTC), json.dumps(claim.payload, separators=(",", ":"))
-            headers = {
-                "content-type": "application/json",
-                "webhook-id": claim.message,
-                "webhook-timestamp": str(int(now.timestamp())),
-                "webhook-signature": Webhook(claim.secret).sign(claim.message, now, body),
-            }
-            with client.stream("POST", claim.url, content=body.encode(), headers=headers) as response:
-                return response.status_code, "" if response.is_success else response.reason_phrase
+            async with asyncio.timeout(self._timeout):  # of all: an answer that comes byte by byte would never end
+                places = await asyncio.to_thread(check_address, claim.url, self._allow_private)
+                return await _deliver(client, claim, places)
+        except TimeoutError:
+            return None, f"no answer within {self._timeout:g} seconds"
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, InvalidReference) as error:
             return None, str(error) or type(error).__name__
 
 
-def check_address(url: str, allow_private: bool) -> None:
-    """Refuse addresses that the server must not be made to call.
+async def _deliver(client: httpx2.AsyncClient, claim: Claim, places: Sequence[str]) -> Outcome:
+    """Send it to the first of `places` that takes a connection; to whatever the name leads to where there are none."""
+    now, body = datetime.now(UTC), json.dumps(claim.payload, separators=(",", ":"))
+    named = httpx2.URL(claim.url)
+    headers = {
+        "host": named.netloc.decode("ascii"),
+        "content-type": "application/json",
+        "webhook-id": claim.message,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(claim.secret).sign(claim.message, now, body),
+    }
+    request = {"content": body.encode(), "headers": headers, "extensions": {"sni_hostname": named.host}}
+    *others, last = [named.copy_with(host=place) for place in places] or [named]
+    for target in others:
+        with contextlib.suppress(httpx2.ConnectError):
+            return await _post(client, target, request)
+    return await _post(client, last, request)
 
-    Args:
-        allow_private: also loopback, link-local and private networks, where the server's own neighbours are.
 
-    Raises:
-        InvalidReference: the address is no http address, or leads there.
-        OSError: its name cannot be looked up.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise InvalidReference(f"{url[:200]!r} cannot be a webhook's address", "Write https://host/path.")
-    if allow_private:
-        return
-    for *_, place in socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM):
-        if not ipaddress.ip_address(place[0]).is_global:
-            raise InvalidReference(
-                f"{parts.hostname} is an address inside a private network",
-                "Use a public one, or let the server's operator start it with --private-webhooks.",
-            )
+async def _post(client: httpx2.AsyncClient, target: httpx2.URL, request: Mapping[str, Any]) -> Outcome:
+    """Send it and read the answer's head; its body is nobody's business."""
+    async with client.stream("POST", target, **request) as response:
+        return response.status_code, "" if response.is_success else response.reason_phrase

@@ -20,6 +20,7 @@ class UploadTicket(msgspec.Struct, frozen=True):
     """Who may send which bytes for which repository.
 
     Attributes:
+        token: the id of the token that it was given for, and without which it is worth nothing.
         repository: its id; `kind` and `name` find it.
         parts: how many parts the bytes come in, 0 for all at once.
         upload: tells the parts of one upload from those of another.
@@ -28,6 +29,7 @@ class UploadTicket(msgspec.Struct, frozen=True):
     kind: str
     name: str
     user: str
+    token: int
     sha256: str
     size: int
     parts: int = 0
@@ -40,6 +42,7 @@ class XetTicket(msgspec.Struct, frozen=True):
     kind: str
     name: str
     user: str
+    token: int
 
 
 T = TypeVar("T", UploadTicket, XetTicket)

@@ -1,15 +1,32 @@
-"""A server process on SQLite for those who mean it harm."""
+"""Servers for those who mean them harm: a process with a socket, and applications without one on both databases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.hub import HubServer, running
+from tests.attacks.world import World
+from tests.support.hub import DATABASES, HubServer, PostgreSQL, running
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
     with running(tmp_path_factory.mktemp("hub") / "sqlite") as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    cluster = PostgreSQL()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    database = request.getfixturevalue("postgresql").create() if request.param == "postgresql" else ""
+    made = World(Path(tmp_path_factory.mktemp("world")) / "hub", database)
+    yield made
+    made.hub.close()

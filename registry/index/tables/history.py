@@ -1,4 +1,8 @@
-"""The Hub's own model of content: commits, their trees, the refs that name them, and the bytes that they need."""
+"""The Hub's own model of content: commits, their trees, the refs that name them, and the bytes that they need.
+
+Whatever refers to commits or bytes has an index for that: garbage collection removes them, and for each of them the
+database looks whether something still refers to it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ class CommitParentRow(Table):
     __tablename__ = "commit_parents"
     commit: Mapped[str] = mapped_column(ForeignKey("commits.oid"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    parent: Mapped[str] = mapped_column(ForeignKey("commits.oid"))
+    parent: Mapped[str] = mapped_column(ForeignKey("commits.oid"), index=True)
 
 
 class TreeEntryRow(Table):
@@ -61,7 +65,7 @@ class RefRow(Table):
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)
     name: Mapped[str] = mapped_column(String(256), primary_key=True)
-    commit: Mapped[str] = mapped_column(ForeignKey("commits.oid"))
+    commit: Mapped[str] = mapped_column(ForeignKey("commits.oid"), index=True)
     version: Mapped[str | None] = mapped_column(String(96))
 
 
@@ -83,5 +87,5 @@ class UploadRow(Table):
 
     __tablename__ = "uploads"
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
-    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), primary_key=True, index=True)
     created: Mapped[datetime] = mapped_column(index=True)

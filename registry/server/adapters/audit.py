@@ -28,7 +28,7 @@ def audit(
         str | None, Query(description="Only what is about repositories of this user or organisation.")
     ] = None,
     repository: Annotated[str | None, Query(description="Only what is about this one, `owner/name`.")] = None,
-    before: Annotated[int | None, Query(ge=0, description="Only entries of lower ids.")] = None,
+    before: Annotated[int | None, Query(ge=0, lt=1 << 63, description="Only entries of lower ids.")] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
 ) -> list[AuditDocument]:
     """Changes and refusals, the newest first; a `Link` header names the next page.

@@ -14,7 +14,7 @@ from registry.server.wire.quoting import MODEL
 
 router = new_router("following")
 Since = Annotated[
-    int | None, Query(ge=0, description="The mark of an earlier answer; without one, only a mark is given.")
+    int | None, Query(ge=0, lt=1 << 63, description="The mark of an earlier answer; without one, only a mark is given.")
 ]
 
 

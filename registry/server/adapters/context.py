@@ -9,8 +9,8 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
 
 from registry.index.repositories import Repository
-from registry.server.principal import READ, WRITE
-from registry.server.wire.context import Caller, Hub
+from registry.server.principal import WRITE
+from registry.server.wire.context import Caller, Hub, visible
 
 Namespace = Annotated[str, Path(description="The user or organisation that it belongs to.", examples=["acme"])]
 Name = Annotated[str, Path(description="The repository's name in it.", examples=["intent"])]
@@ -51,9 +51,7 @@ def model(namespace: Namespace, name: Name, hub: Hub, caller: Caller) -> Reposit
     Raises:
         RepositoryNotFound: there is none, or none for them.
     """
-    found = hub.repositories.find(f"{namespace}/{name}")
-    caller.check(READ, found, f"{namespace}/{name}")
-    return found
+    return visible(hub, caller, f"{namespace}/{name}")
 
 
 Model = Annotated[Repository, Depends(model)]

@@ -13,7 +13,7 @@ from registry.server.adapters.context import router as new_router
 from registry.server.adapters.documents import FullVersion, VersionDocument
 from registry.server.principal import Principal
 from registry.server.services import Services
-from registry.server.wire.context import Caller, Hub, hidden
+from registry.server.wire.context import Caller, Hub, visible
 from registry.server.wire.quoting import MODEL
 
 router = new_router("versions")
@@ -60,4 +60,4 @@ def find(hub: Services, caller: Principal, namespace: str, name: str, *, pinned:
     except RepositoryNotFound:
         if not pinned:
             raise
-        return hidden(hub, caller, f"{namespace}/{name}")
+        return visible(hub, caller, f"{namespace}/{name}", hidden=True)

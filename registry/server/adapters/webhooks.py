@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry.server.principal import ADMIN
-from registry.server.sender import check_address
+from registry.server.reach import check_address
 from registry.server.wire.context import Caller, Hub
 
 router = APIRouter(prefix="/api/namespaces/{namespace}/webhooks", tags=["webhooks"])

@@ -5,10 +5,17 @@ Its patterns are those of ``.gitignore``, which pathspec knows.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+import re2
 from pathspec import GitIgnoreSpec
+
+from registry.errors import InvalidReference
 
 NAME = ".gitattributes"
 MAX_REGULAR_BYTES = 10 << 20  # larger files are always LFS files
+MAX_PATTERNS = 1000
 PATTERNS = (
     "*.7z",
     "*.arrow",
@@ -53,14 +60,33 @@ class Attributes:
     """The rules of one ``.gitattributes`` file, as far as they are about LFS."""
 
     def __init__(self, text: str) -> None:
-        self._rules: list[tuple[GitIgnoreSpec, bool]] = []
+        patterns: list[str] = []
         for line in text.splitlines():
             pattern, *attributes = line.split() or [""]
             for attribute in attributes:
                 if attribute.lstrip("-!").partition("=")[0] == "filter" and not pattern.startswith(("#", "!")):
-                    self._rules.append((GitIgnoreSpec.from_lines([pattern]), attribute == "filter=lfs"))
+                    patterns.append(pattern if attribute == "filter=lfs" else f"!{pattern}")
+        self._lfs = patterns_of(patterns, NAME)
 
     def are_lfs(self, path: str) -> bool:
         """Whether a file of this path is an LFS file; the last rule that fits decides, as in git."""
-        fitting = [lfs for pattern, lfs in self._rules if pattern.match_file(path)]
-        return fitting[-1] if fitting else False
+        return self._lfs.match_file(path)
+
+
+def patterns_of(lines: Sequence[str], name: str) -> GitIgnoreSpec:
+    """Patterns as ``.gitignore`` has them, matched in time with the length of a path.
+
+    Strangers write them, and Python's own expressions would take longer than anybody lives for ``*a*a*a*a*a*a*b``.
+
+    Args:
+        name: of the file that they come from.
+
+    Raises:
+        InvalidReference: they are too many, or one of them is none.
+    """
+    if len(lines) > MAX_PATTERNS:
+        raise InvalidReference(f"{name} has {len(lines):,} rules", f"Keep it under {MAX_PATTERNS:,}.")
+    try:
+        return GitIgnoreSpec.from_lines(lines, backend="re2")
+    except (ValueError, re.error, re2.error) as error:
+        raise InvalidReference(f"a rule of {name} cannot be read: {str(error)[:200]}", "Correct it.") from error

@@ -17,7 +17,7 @@ from registry.index.discussions import Discussion, Event
 from registry.index.repositories import Repository
 from registry.server.hub.diff import unified
 from registry.server.principal import WRITE, Principal
-from registry.server.wire.context import Caller, Hub, Readable, Writable
+from registry.server.wire.context import Caller, Endpoint, Hub, Readable, Writable, downloadable
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
 
@@ -115,8 +115,12 @@ def create(body: New, hub: Hub, repository: Readable, caller: Caller) -> dict[st
 
 
 @router.get(ONE)
-def details(hub: Hub, repository: Readable, number: Number, diff: bool = False) -> dict[str, Any]:
-    """One with all that happened in it, and of a pull request what it changes."""
+def details(
+    hub: Hub, repository: Readable, caller: Caller, endpoint: Endpoint, number: Number, diff: bool = False
+) -> dict[str, Any]:
+    """One with all that happened in it, and of a pull request what it changes; `diff` is for who may read files."""
+    if diff:
+        downloadable(repository, hub, caller, endpoint)
     found = hub.discussions.find(repository, number)
     events = [_event(one) for one in hub.discussions.events(repository, number)]
     about = _summary(repository, found) | {"events": events}
@@ -125,7 +129,8 @@ def details(hub: Hub, repository: Readable, number: Number, diff: bool = False) 
     sides = hub.pulls.sides(repository, number)
     changes = {"base": f"refs/heads/{found.base}"} | ({"mergeCommitId": found.merged} if found.merged else {})
     about |= {"changes": changes, "filesWithConflicts": list(sides.conflicts) or False}
-    return about | ({"diff": unified(hub, sides.start, sides.head)} if diff else {})
+    shown = diff and caller.downloads(repository, hub.access.is_accepted)
+    return about | ({"diff": unified(hub, sides.start, sides.head)} if shown else {})
 
 
 @router.post(ONE + "/comment")

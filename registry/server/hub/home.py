@@ -5,6 +5,7 @@ There are no pages; what the API says of the same thing is shown.
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +14,12 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from registry.selector import check_repository
 from registry.server.wire.context import Endpoint
 from registry.server.wire.quoting import FILES, address
 
 router = APIRouter()
+_NUMBER = re.compile(r"[0-9]{1,10}")
 CLIENT = "pip install huggingface_hub, then set HF_ENDPOINT to this address"
 
 
@@ -28,8 +31,8 @@ def home(endpoint: Endpoint) -> dict[str, Any]:
 
 @router.get(FILES[0])
 @router.get(FILES[1])
-@router.get(FILES[0] + "/discussions/{number:int}")
-@router.get(FILES[1] + "/discussions/{number:int}")
+@router.get(FILES[0] + "/discussions/{number:segment}")
+@router.get(FILES[1] + "/discussions/{number:segment}")
 @router.get(FILES[0] + "/commit/{revision:segment}")
 @router.get(FILES[1] + "/commit/{revision:segment}")
 @router.get(FILES[0] + "/tree/{tree:rest}")
@@ -37,8 +40,10 @@ def home(endpoint: Endpoint) -> dict[str, Any]:
 def page(request: Request, endpoint: Endpoint) -> RedirectResponse:
     """The API's address of the same thing."""
     path = request.path_params
-    if path["namespace"] == "api" or path["namespace"].startswith("_"):  # this server's own addresses, no namespaces
+    own = path["namespace"] == "api" or path["namespace"].startswith("_")  # this server's own addresses, no namespaces
+    if own or not _NUMBER.fullmatch(path.get("number", "1")):
         raise HTTPException(404, "Not Found")
+    check_repository(f"{path['namespace']}/{path['name']}")
     kind = "datasets" if "kind" in path else "models"
     where = f"{endpoint}/api/{kind}/{quote(path['namespace'], safe='')}/{quote(path['name'], safe='')}"
     if "number" in path:

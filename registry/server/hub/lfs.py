@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from registry.errors import InvalidReference, MissingBytes
 from registry.index.repositories import Repository
 from registry.manifest.completion import sha256_of
-from registry.server import files
+from registry.server import files, pushes
+from registry.server.principal import Principal
 from registry.server.services import Services
 from registry.server.tickets import UploadTicket
 from registry.server.wire.bodies import spool
@@ -71,7 +72,7 @@ def batch(body: Batch, repository: Readable, hub: Hub, caller: Caller, endpoint:
     here = files.renewed(hub, repository, [one.oid for one in body.objects])
     objects = []
     for one in body.objects:
-        actions = {} if one.oid in here else _actions(hub, repository, caller.name, endpoint, one, multipart)
+        actions = {} if one.oid in here else _actions(hub, repository, caller, endpoint, one, multipart)
         objects.append({"oid": one.oid, "size": one.size} | actions)
     parted = multipart and any(one.size > PART_BYTES for one in body.objects)
     return JSONResponse({"transfer": "multipart" if parted else "basic", "objects": objects}, media_type=MEDIA_TYPE)
@@ -80,11 +81,11 @@ def batch(body: Batch, repository: Readable, hub: Hub, caller: Caller, endpoint:
 @router.put("/_lfs/{ticket:segment}")
 async def send(request: Request, hub: Hub, ticket: str) -> Response:
     """All bytes of an object; the address says whose they are."""
-    wanted = hub.tickets.read(UploadTicket, ticket)
+    wanted, repository = await run_in_threadpool(_read, hub, ticket)
     with hub.scratch.folder() as folder:
         file = folder / "object"
         size = await spool(request, file, wanted.size)
-        await run_in_threadpool(files.receive, hub, file, wanted, size)
+        await run_in_threadpool(files.receive, hub, repository, file, wanted, size)
     return Response(status_code=200, headers={"ETag": f'"{wanted.sha256}"'})
 
 
@@ -93,7 +94,7 @@ async def send_part(
     request: Request, hub: Hub, ticket: str, number: Annotated[int, Path(ge=1, le=MAX_PARTS)]
 ) -> Response:
     """One part of an object; parts wait until all are here."""
-    wanted = hub.tickets.read(UploadTicket, ticket)
+    wanted, _ = await run_in_threadpool(_read, hub, ticket)
     if number > wanted.parts:
         raise InvalidReference(f"the upload has {wanted.parts} parts", "Begin the upload again.")
     with hub.scratch.folder() as folder:
@@ -103,7 +104,7 @@ async def send_part(
             raise InvalidReference(
                 f"part {number} has {size:,} bytes, which is not what it must have", "Send it again."
             )
-        etag = sha256_of(file)
+        etag = await run_in_threadpool(sha256_of, file)
         await run_in_threadpool(hub.staging.put, _part(wanted, number), file, move=True)
     return Response(status_code=200, headers={"ETag": f'"{etag}"'})
 
@@ -111,16 +112,16 @@ async def send_part(
 @router.post("/_lfs/{ticket:segment}")
 def complete(body: Completion, hub: Hub, ticket: str) -> dict[str, Any]:
     """Make an object of its parts."""
-    wanted = hub.tickets.read(UploadTicket, ticket)
+    wanted, repository = _read(hub, ticket)
     numbers = sorted(part.partNumber for part in body.parts)
-    if body.oid != wanted.sha256 or numbers != list(range(1, wanted.parts + 1)):
+    if not wanted.parts or body.oid != wanted.sha256 or numbers != list(range(1, wanted.parts + 1)):
         raise InvalidReference(f"these are not the {wanted.parts} parts of the object", "Begin the upload again.")
     with hub.scratch.folder() as folder:
         file, size = folder / "object", 0
         with file.open("wb") as target:
             for number in numbers:
                 size += _append(hub, _part(wanted, number), target)
-        files.receive(hub, file, wanted, size)
+        files.receive(hub, repository, file, wanted, size)
     hub.staging.delete(f"uploads/{wanted.upload}")
     return {}
 
@@ -130,13 +131,19 @@ def complete(body: Completion, hub: Hub, ticket: str) -> dict[str, Any]:
 def verify(body: Object, repository: Readable, hub: Hub, caller: Caller) -> dict[str, Any]:
     """Whether an object arrived."""
     caller.check_part(repository)
-    if body.oid not in files.granted(hub, repository, [body.oid]) or files.size_of(hub, body.oid) != body.size:
+    if files.granted(hub, repository, [body.oid]).get(body.oid) != body.size:
         raise MissingBytes(f"{body.oid} of {body.size:,} bytes is not here", "Send it again.")
     return {}
 
 
+def _read(hub: Services, text: str) -> tuple[UploadTicket, Repository]:
+    """A ticket that is still good, and the repository that it is for."""
+    ticket = hub.tickets.read(UploadTicket, text)
+    return ticket, pushes.check_ticket(hub, ticket)
+
+
 def _actions(
-    hub: Hub, repository: Repository, user: str, endpoint: str, wanted: Object, multipart: bool
+    hub: Hub, repository: Repository, caller: Principal, endpoint: str, wanted: Object, multipart: bool
 ) -> dict[str, Any]:
     """Where to send an object that is not here; it must not have the key where there is nothing to do."""
     if wanted.size > hub.settings.max_file_bytes:
@@ -145,15 +152,15 @@ def _actions(
     parts = math.ceil(wanted.size / PART_BYTES) if multipart and wanted.size > PART_BYTES else 0
     if parts > MAX_PARTS:
         return {"error": {"code": 413, "message": f"an upload has at most {MAX_PARTS:,} parts"}}
-    ticket = UploadTicket(
-        repository.kind, repository.name, user, wanted.oid, wanted.size, parts, uuid.uuid4().hex if parts else ""
-    )
+    upload = uuid.uuid4().hex if parts else ""
+    whose = (repository.kind, repository.name, caller.name, caller.token)
+    ticket = UploadTicket(*whose, wanted.oid, wanted.size, parts, upload)
     href = f"{endpoint}/_lfs/{hub.tickets.sign(ticket)}"
     header = {str(number): f"{href}/{number}" for number in range(1, parts + 1)}
     prefix = "datasets/" if repository.kind == "dataset" else ""
     verification = f"{endpoint}/{prefix}{repository.name}.git/info/lfs/verify"
-    upload = {"href": href} | ({"header": {"chunk_size": str(PART_BYTES), **header}} if parts else {})
-    return {"actions": {"upload": upload, "verify": {"href": verification}}}
+    to = {"href": href} | ({"header": {"chunk_size": str(PART_BYTES), **header}} if parts else {})
+    return {"actions": {"upload": to, "verify": {"href": verification}}}
 
 
 def _part(wanted: UploadTicket, number: int) -> str:

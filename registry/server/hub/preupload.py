@@ -7,18 +7,18 @@ import binascii
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pathspec import GitIgnoreSpec
 from pydantic import BaseModel, Field
 
 from registry.index.trees import check_path
 from registry.server import files, pushes
-from registry.server.hub.attributes import MAX_REGULAR_BYTES, NAME, Attributes
+from registry.server.hub.attributes import MAX_REGULAR_BYTES, NAME, Attributes, patterns_of
 from registry.server.wire.context import Caller, Hub, Readable
 from registry.server.wire.quoting import REPOSITORY
 
 router = APIRouter()
 MAX_FILES = 256  # as many as huggingface_hub asks about at once
-MAX_RULES_BYTES = 1 << 20  # of a .gitattributes or .gitignore that is looked at
+IGNORED = ".gitignore"
+MAX_RULES_BYTES = 1 << 18  # of a .gitattributes or .gitignore that is looked at
 
 
 class File(BaseModel):
@@ -33,7 +33,7 @@ class Files(BaseModel):
     """All that are asked about at once; `gitIgnore` is that of the folder they come from."""
 
     files: Annotated[list[File], Field(max_length=MAX_FILES)]
-    gitIgnore: str | None = None
+    gitIgnore: Annotated[str, Field(max_length=MAX_RULES_BYTES)] | None = None
 
 
 @router.post(REPOSITORY + "/preupload/{revision:segment}")
@@ -51,7 +51,7 @@ def preupload(
         return files.load(hub, entry).decode(errors="replace")
 
     attributes = Attributes(text_of(NAME))
-    ignored = GitIgnoreSpec.from_lines((body.gitIgnore or text_of(".gitignore")).splitlines())
+    ignored = patterns_of((body.gitIgnore or text_of(IGNORED)).splitlines(), IGNORED)
     answers = []
     for file in body.files:
         path = check_path(file.path)

@@ -9,12 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 
 from registry.errors import RepositoryExists, RepositoryNotFound
-from registry.index.repositories import Repository
 from registry.selector import check_repository
 from registry.server import files
 from registry.server.hub import attributes
-from registry.server.principal import ADMIN, READ, WRITE
-from registry.server.wire.context import Caller, Endpoint, Hub, Writable
+from registry.server.principal import ADMIN, WRITE
+from registry.server.wire.context import Caller, Endpoint, Hub, Writable, visible
 from registry.server.wire.failures import failure
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.quoting import address as address
@@ -69,7 +68,7 @@ class Settings(BaseModel):
 def create(body: NewRepository, hub: Hub, caller: Caller, endpoint: Endpoint) -> Response:
     """Make a repository; one that is there answers 409 with its address, which ``exist_ok`` reads."""
     name, kind = check_repository(body.id(caller)), body.kind
-    _require_namespace(hub, caller, name)
+    require_namespace(hub, caller, name)
     private = body.visibility == "private" if body.visibility else bool(body.private)
     try:
         first = files.store_bytes(hub, attributes.DEFAULT, attributes.NAME)
@@ -86,7 +85,7 @@ def create(body: NewRepository, hub: Hub, caller: Caller, endpoint: Endpoint) ->
 @router.delete("/api/repos/delete")
 def delete(body: Named, hub: Hub, caller: Caller) -> dict[str, Any]:
     """Hide a repository; its versions stay for whoever pins them by digest."""
-    repository = _find(hub, caller, body.id(caller), body.kind)
+    repository = visible(hub, caller, body.id(caller), body.kind)
     caller.check(ADMIN, repository)
     hub.repositories.delete(repository, caller.name)
     return {}
@@ -96,10 +95,10 @@ def delete(body: Named, hub: Hub, caller: Caller) -> dict[str, Any]:
 def move(body: Move, hub: Hub, caller: Caller, endpoint: Endpoint) -> dict[str, str]:
     """Give a repository another name; the old one goes on working."""
     kind = body.type or "model"
-    repository = _find(hub, caller, body.fromRepo, kind)
+    repository = visible(hub, caller, body.fromRepo, kind)
     target = check_repository(body.toRepo)
     caller.check(ADMIN, repository)
-    _require_namespace(hub, caller, target)
+    require_namespace(hub, caller, target)
     moved = hub.repositories.move(repository, target, caller.name)
     return {"url": address(endpoint, kind, moved.name)}
 
@@ -115,17 +114,18 @@ def settings(body: Settings, repository: Writable, hub: Hub, caller: Caller) -> 
     return {"visibility": "private" if now.private else "public", "private": now.private, "gated": now.gated or False}
 
 
-def _require_namespace(hub: Hub, caller: Caller, name: str) -> None:
-    """Whoever comes to have a namespace must not find there what others put: it must be somebody's already."""
+def require_namespace(hub: Hub, caller: Caller, name: str) -> None:
+    """Refuse who may not put a repository of that name there.
+
+    Whoever comes to have a namespace must not find there what others put: it must be somebody's already.
+
+    Raises:
+        NotAuthenticated, NotPermitted: they may not write there.
+        AccountNotFound: it is nobody's.
+    """
     namespace = name.partition("/")[0]
     caller.require(WRITE, namespace)
     hub.accounts.find(namespace)
-
-
-def _find(hub: Hub, caller: Caller, name: str, kind: str) -> Repository:
-    found = hub.repositories.find(name, kind)
-    caller.check(READ, found, name)
-    return found
 
 
 def _name_of(hub: Hub, name: str, kind: str) -> str:

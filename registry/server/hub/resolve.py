@@ -47,8 +47,8 @@ def resolve(request: Request, hub: Hub, repository: Downloadable, revision: str,
     status = 206 if part else 200
     if request.method == "HEAD" or not entry.size:
         return Response(status_code=status, headers=headers)
-    if request.headers.get("x-hf-download-counter") and start == 0:
-        hub.repositories.count_download(repository)
+    if start == 0:
+        hub.downloads.add(repository, path)
     return StreamingResponse(hub.store.read(entry.sha256, start, stop), status, headers)
 
 

@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse
 from registry.errors import NotAuthenticated, RepositoryExists
 from registry.index.repositories import Repository
 from registry.selector import MAIN, check_repository
-from registry.server.hub.repositories import address
-from registry.server.principal import READ, WRITE
-from registry.server.wire.context import Caller, Endpoint, Hub, Readable, Writable
+from registry.server.hub.repositories import address, require_namespace
+from registry.server.principal import READ
+from registry.server.wire.context import Caller, Downloadable, Endpoint, Hub, Writable
 from registry.server.wire.pages import next_page
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
@@ -45,10 +45,10 @@ class Copy(BaseModel):
 
 @router.get("/api/settings/repositories")
 def own_repositories(hub: Hub, caller: Caller) -> list[dict[str, Any]]:
-    """The caller's own repositories."""
+    """The caller's own repositories, of which a token for another namespace sees the public ones."""
     if caller.user is None:
         raise NotAuthenticated("this needs a token", "Log in with `hf auth login`, or set HF_TOKEN.")
-    return _shares(hub.storage.usage(caller.user))
+    return _shares([share for share in hub.storage.usage(caller.user) if caller.sees(share[0])])
 
 
 @router.get("/api/organizations/{namespace:segment}/settings/repositories")
@@ -87,10 +87,13 @@ def remove_large_files(body: Batch, hub: Hub, repository: Writable, caller: Call
 
 
 @router.post(REPOSITORY + "/duplicate")
-def duplicate(body: Copy, hub: Hub, repository: Readable, caller: Caller, endpoint: Endpoint) -> Response:
-    """Make a repository with the files that another one's main branch holds; one that is there answers 409."""
+def duplicate(body: Copy, hub: Hub, repository: Downloadable, caller: Caller, endpoint: Endpoint) -> Response:
+    """Make a repository with the files that another one's main branch holds, for who may read them.
+
+    One that is there answers 409.
+    """
     name = check_repository(body.repository)
-    caller.require(WRITE, name.partition("/")[0])
+    require_namespace(hub, caller, name)
     private = body.visibility == "private" if body.visibility else repository.private
     commit = hub.history.revision(repository, MAIN).commit
     answer = {"url": address(endpoint, repository.kind, name)}

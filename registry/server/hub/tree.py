@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from registry.errors import EntryNotFound
-from registry.index.history import Commit
-from registry.index.trees import TreeEntry
+from registry.index.trees import TreeEntry, above
 from registry.server.wire.context import Endpoint, Hub, Pinned
 from registry.server.wire.pages import next_page
 from registry.server.wire.quoting import REPOSITORY
@@ -43,10 +43,11 @@ def tree(
     inside = {path: entry for path, entry in hub.history.tree(found.commit).items() if path.startswith(prefix)}
     if prefix and not inside:
         raise EntryNotFound(f"{folder} does not exist on {revision}", "See the tree above it.")
-    listed = _recursive(inside, prefix) if recursive else _direct(inside, prefix)
-    rest = [one for one in listed if one["path"] > cursor]
-    page = rest[: min(limit, PAGE_EXPANDED) if expand else limit]
-    if len(page) < len(rest):
+    size = min(limit, PAGE_EXPANDED) if expand else limit
+    below = (path for path in _paths(inside, prefix, recursive) if path > cursor)
+    first = heapq.nsmallest(size + 1, below)
+    page = _described(first[:size], inside)
+    if len(first) > size:
         response.headers["Link"] = next_page(request, endpoint, cursor=page[-1]["path"])
     return _with_commits(hub, page, inside) if expand else page
 
@@ -61,7 +62,8 @@ def paths_info(
 ) -> list[dict[str, Any]]:
     """The same of the paths that are named; those that are not there are left out."""
     inside = hub.history.tree(hub.history.revision(repository, revision).commit)
-    listed = {one["path"]: one for one in _recursive(inside, "")}
+    wanted = {path.strip("/") for path in paths or []}
+    listed = {one["path"]: one for one in _described([path for path in _paths(inside) if path in wanted], inside)}
     found = [listed[path.strip("/")] for path in paths or [] if path.strip("/") in listed]
     return _with_commits(hub, found, inside) if expand else found
 
@@ -91,45 +93,49 @@ def _pointer(entry: TreeEntry) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _folders(paths: Iterable[str], prefix: str) -> set[str]:
-    found: set[str] = set()
-    for path in paths:
-        steps = path.removeprefix(prefix).split("/")[:-1]
-        found.update(prefix + "/".join(steps[: depth + 1]) for depth in range(len(steps)))
-    return found
+def _paths(inside: Mapping[str, TreeEntry], prefix: str = "", recursive: bool = True) -> Iterator[str]:
+    """The files in the order of their paths, and each folder once, before the first file in it."""
+    before, known = "", set[str]()
+    for path in sorted(inside):
+        steps = path.removeprefix(prefix).split("/")
+        if len(steps) > 1 and before != (before := path.rpartition("/")[0]):
+            folders = {prefix + "/".join(steps[:depth]) for depth in range(1, len(steps) if recursive else 2)}
+            yield from folders - known
+            known = folders
+        if recursive or len(steps) == 1:
+            yield path
 
 
-def _folder_entry(path: str, inside: Mapping[str, TreeEntry]) -> dict[str, Any]:
-    """The Hub gives folders the oid of a git tree; here it names what the folder holds just as well."""
-    content = "".join(f"{one.path} {one.etag}\n" for one in inside.values() if one.path.startswith(path + "/"))
-    oid = hashlib.sha1(content.encode(), usedforsecurity=False).hexdigest()
-    return {"type": "directory", "path": path, "oid": oid, "size": 0}
+def _described(paths: Sequence[str], inside: Mapping[str, TreeEntry]) -> list[dict[str, Any]]:
+    """Files and folders as the Hub lists them.
 
-
-def _recursive(inside: Mapping[str, TreeEntry], prefix: str) -> list[dict[str, Any]]:
-    listed = [file_entry(entry) for entry in inside.values()]
-    listed += [_folder_entry(path, inside) for path in _folders(inside, prefix)]
-    return sorted(listed, key=lambda one: str(one["path"]))
-
-
-def _direct(inside: Mapping[str, TreeEntry], prefix: str) -> list[dict[str, Any]]:
-    depth = prefix.count("/")
-    return [one for one in _recursive(inside, prefix) if one["path"].count("/") == depth]
+    The Hub gives folders the oid of a git tree; here it names what the folder holds just as well.
+    """
+    digests = {path: hashlib.sha1(usedforsecurity=False) for path in paths if path not in inside}
+    for entry in inside.values() if digests else ():
+        for folder in above(entry.path):
+            if digest := digests.get(folder):
+                digest.update(f"{entry.path} {entry.etag}\n".encode())
+    return [
+        file_entry(inside[path])
+        if path in inside
+        else {"type": "directory", "path": path, "oid": digests[path].hexdigest(), "size": 0}
+        for path in paths
+    ]
 
 
 def _with_commits(hub: Hub, page: list[dict[str, Any]], inside: Mapping[str, TreeEntry]) -> list[dict[str, Any]]:
     """Each with the commit that changed it last; a folder's is the newest of its files'."""
-    of_path = {path: entry.changed for path, entry in inside.items() if entry.changed}
-    commits = hub.history.commits(list(set(of_path.values())))
-
-    def last(one: dict[str, Any]) -> Commit | None:
-        below = [of_path[path] for path in of_path if path == one["path"] or path.startswith(one["path"] + "/")]
-        known = [commits[oid] for oid in below if oid in commits]
-        return max(known, key=lambda commit: commit.created, default=None)
-
+    changed: dict[str, set[str]] = {one["path"]: set() for one in page}
+    for entry in inside.values():
+        for path in (entry.path, *above(entry.path)):
+            if entry.changed and path in changed:
+                changed[path].add(entry.changed)
+    commits = hub.history.commits(list(set[str]().union(*changed.values())))
     described = []
     for one in page:
-        commit = last(one)
-        about = commit and {"id": commit.oid, "title": commit.title, "date": stamp(commit.created)}
+        known = [commits[oid] for oid in changed[one["path"]] if oid in commits]
+        last = max(known, key=lambda commit: commit.created, default=None)
+        about = last and {"id": last.oid, "title": last.title, "date": stamp(last.created)}
         described.append(one | {"lastCommit": about, "securityFileStatus": None})
     return described

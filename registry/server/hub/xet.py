@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -17,9 +18,9 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from registry.errors import InvalidReference, NotPermitted
+from registry.errors import InvalidReference, NotPermitted, TooLarge
 from registry.index.trees import TreeEntry
-from registry.server import files
+from registry.server import files, pushes
 from registry.server.services import Services
 from registry.server.tickets import XET_AGE, XetTicket
 from registry.server.wire.bodies import spool
@@ -38,7 +39,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 def write_token(repository: Readable, hub: Hub, caller: Caller, endpoint: Endpoint) -> JSONResponse:
     """Where this server takes Xet's bytes, and a token for it."""
     caller.check_part(repository)
-    token = hub.tickets.sign(XetTicket(repository.kind, repository.name, caller.name))
+    token = hub.tickets.sign(XetTicket(repository.kind, repository.name, caller.name, caller.token))
     url, over = f"{endpoint}/_cas/{hub.cas_instance()}/{caller.name}", int(time.time()) + XET_AGE
     headers = {"X-Xet-Cas-Url": url, "X-Xet-Access-Token": token, "X-Xet-Token-Expiration": str(over)}
     return JSONResponse({"casUrl": url, "accessToken": token, "exp": over}, headers=headers)
@@ -48,6 +49,7 @@ def _ticket(hub: Hub, user: str, authorization: Annotated[str, Header()] = "") -
     found = hub.tickets.read(XetTicket, authorization.partition(" ")[2].strip())
     if found.user != user:
         raise NotPermitted("this token is another user's", "Begin the upload again.")
+    pushes.check_ticket(hub, found)
     return found
 
 
@@ -82,6 +84,7 @@ async def shard(request: Request, hub: Hub, ticket: Holder) -> dict[str, Any]:
     def receive() -> None:
         with body.open("rb") as stream:
             described = read_shard(stream)
+        _refuse_too_large(described, hub.settings.max_file_bytes)
         for number, one in enumerate(described):
             target = folder / f"file-{number}"
             _receive(hub, ticket, one, target)
@@ -92,6 +95,16 @@ async def shard(request: Request, hub: Hub, ticket: Holder) -> dict[str, Any]:
         await spool(request, body, MAX_SHARD_BYTES)
         await run_in_threadpool(receive)
     return {"result": 1}
+
+
+def _refuse_too_large(described: Sequence[ShardFile], most: int) -> None:
+    """Refuse a shard whose files are too large in all: each can name the same few chunks again and again.
+
+    Raises:
+        TooLarge: they are. A shard of a few megabytes could ask for petabytes.
+    """
+    if sum(one.size for one in described) > most:
+        raise TooLarge(f"the files of the shard have more than {most:,} bytes in all", "Upload fewer files at once.")
 
 
 def _receive(hub: Services, ticket: XetTicket, described: ShardFile, target: Path) -> None:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from registry.errors import GatedRepository, InvalidReference, NotAuthenticated, RepositoryNotFound
 from registry.index.repositories import Repository
+from registry.index.rows import MODEL, no_repository
 from registry.index.tokens import Holder
 from registry.selector import check_repository
 from registry.server.principal import READ, WRITE, Principal
@@ -54,6 +55,26 @@ def principal(found: TokenHolder) -> Principal:
 Caller = Annotated[Principal, Depends(principal)]
 
 
+def visible(hub: Services, caller: Principal, name: str, kind: str = MODEL, *, hidden: bool = False) -> Repository:
+    """The repository of that name, if the caller may see it.
+
+    What they are told is of the name that they gave, and the same whether there is none or none for them: not how the
+    one that there is writes its name, nor what it is called now.
+
+    Args:
+        hidden: a deleted model repository that has versions, for who could read it and pinned one of them.
+
+    Raises:
+        RepositoryNotFound: there is none, or none for them.
+    """
+    try:
+        found = hub.releases.hidden(name) if hidden else hub.repositories.find(name, kind)
+        caller.check(READ, found)
+    except RepositoryNotFound as error:
+        raise no_repository(name) from error
+    return found
+
+
 def readable(request: Request, hub: Hub, caller: Caller) -> Repository:
     """The repository that the path names, if the caller may see it.
 
@@ -66,23 +87,10 @@ def readable(request: Request, hub: Hub, caller: Caller) -> Repository:
         check_repository(name)
     except InvalidReference as error:  # no database need be asked about what no repository can be called
         raise RepositoryNotFound(f"there is no repository {name}", error.hint) from error
-    found = hub.repositories.find(name, path.get("kind", "model"))
-    caller.check(READ, found, name)
-    return found
+    return visible(hub, caller, name, path.get("kind", MODEL))
 
 
 Readable = Annotated[Repository, Depends(readable)]
-
-
-def hidden(hub: Services, caller: Principal, name: str) -> Repository:
-    """A deleted model repository that has versions, for who could read it while it was there and pinned one of them.
-
-    Raises:
-        RepositoryNotFound: there is none, or none for them.
-    """
-    found = hub.releases.hidden(name)
-    caller.check(READ, found, name)
-    return found
 
 
 def pinned(request: Request, hub: Hub, caller: Caller) -> Repository:
@@ -96,9 +104,9 @@ def pinned(request: Request, hub: Hub, caller: Caller) -> Repository:
         return readable(request, hub, caller)
     except RepositoryNotFound:
         revision = path.get("revision", "")
-        if path.get("kind", "model") != "model" or not _COMMIT.fullmatch(revision):
+        if path.get("kind", MODEL) != MODEL or not _COMMIT.fullmatch(revision):
             raise
-        found = hidden(hub, caller, f"{path['namespace']}/{path['name']}")
+        found = visible(hub, caller, f"{path['namespace']}/{path['name']}", hidden=True)
         if not hub.releases.pins(found, revision):
             raise
         return found

@@ -14,7 +14,7 @@ from tests.support.hub import DATABASES
 
 @pytest.fixture(params=DATABASES)
 def hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
-    database = request.getfixturevalue("postgresql").create() if request.param == "postgresql" else ""
+    database = request.getfixturevalue("postgresql").migrated() if request.param == "postgresql" else ""
     settings = Settings(tmp_path / "hub", database)
     settings.data.mkdir()
     index = settings.open_database()

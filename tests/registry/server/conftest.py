@@ -62,7 +62,7 @@ def acme(hub: Services) -> str:
 @pytest.fixture(params=DATABASES)
 def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HubApp]:
     """With the public repository ``alice/m``."""
-    database = request.getfixturevalue("postgresql").create() if request.param == "postgresql" else ""
+    database = request.getfixturevalue("postgresql").migrated() if request.param == "postgresql" else ""
     made = HubApp(tmp_path / "hub", database)
     made.create()
     yield made
