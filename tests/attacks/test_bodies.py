@@ -19,6 +19,8 @@ from tests.attacks.requests import filled, kinds
 from tests.attacks.world import Route, World, put
 from tests.support.hub import HubServer
 
+pytestmark = pytest.mark.slow  # each asks every route many times over
+
 SECONDS = 5.0  # what any of this may take on a busy machine; most of it takes milliseconds
 JSON = {"Content-Type": "application/json"}
 

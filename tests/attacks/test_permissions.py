@@ -11,6 +11,8 @@ import pytest
 from tests.attacks.requests import ask, kinds
 from tests.attacks.world import SECRET, Route, World, compared
 
+pytestmark = pytest.mark.slow  # each asks every route many times over
+
 STRANGERS = ["", "reader", "eve", "elsewhere"]  # who do not see acme/private
 WORTHLESS = ["forged", "expired", "revoked", "disabled"]  # tokens that are none
 

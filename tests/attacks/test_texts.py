@@ -13,6 +13,8 @@ from httpx2 import Response
 from tests.attacks.requests import body_of, filled, kinds, parameters
 from tests.attacks.world import Route, World
 
+pytestmark = pytest.mark.slow  # each asks every route many times over
+
 TEXTS = {
     "empty": "",
     "zero": "a\0b",

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from registry import DISTRIBUTION
+from registry.server.adapters.context import refusals
 
 router = APIRouter(tags=["about"])
 API = 1
@@ -20,7 +21,7 @@ class AboutDocument(BaseModel):
     api: int = Field(description="Of these endpoints; a client refuses one that it does not know.")
 
 
-@router.get("/api/adapterhub", summary="Whether this Hub has these endpoints")
+@router.get("/api/adapterhub", responses=refusals(), summary="Whether this Hub has these endpoints")
 def about() -> AboutDocument:
     """Other Hubs answer 404."""
     return AboutDocument(version=metadata.version(DISTRIBUTION), api=API)

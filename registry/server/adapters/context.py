@@ -18,12 +18,16 @@ REFUSALS = {
     400: "Something in the request is not well formed.",
     401: "A token is needed, or the one that was sent is not valid.",
     403: "The caller may not do that, or the version was revoked.",
-    404: "There is no such repository, version or alias, or none that the caller may see.",
+    404: "There is no such namespace, repository, version, alias, key or webhook, or none that the caller may see.",
     409: "The name is taken by a branch or tag.",
     412: "The alias is not where it was expected; nothing was changed.",
+    413: "The body is too large.",
     422: "The request is not of this form.",
+    429: "The caller sent too many requests; `Retry-After` says when to try again.",
     451: "The version was taken down.",
+    503: "The server cannot do that now.",
 }
+EVERYWHERE = (400, 401, 413, 422, 429, 503)  # what any endpoint can answer, whatever it is for
 
 _token = HTTPBearer(auto_error=False, description="A token of this server, as `hf auth login` keeps it.")
 
@@ -42,7 +46,7 @@ def router(tag: str) -> APIRouter:
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The failures of an endpoint, as the document lists them."""
-    return {status: {"model": Failure, "description": REFUSALS[status]} for status in (*statuses, 422)}
+    return {status: {"model": Failure, "description": REFUSALS[status]} for status in sorted({*statuses, *EVERYWHERE})}
 
 
 def model(namespace: Namespace, name: Name, hub: Hub, caller: Caller) -> Repository:

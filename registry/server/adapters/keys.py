@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from registry.server.adapters.context import refusals
 from registry.server.principal import ADMIN
 from registry.server.wire.context import Caller, Hub
 from registry.signing import PublicKey, Trust
@@ -48,13 +49,13 @@ class Requirement(BaseModel):
     required: bool
 
 
-@router.get("/signing")
+@router.get("/signing", responses=refusals())
 def signing(namespace: str, hub: Hub) -> Signing:
     """Whom the namespace trusts to sign; nobody, where there is no such namespace."""
     return _signing(hub.keys.trust(namespace))
 
 
-@router.put("/signing")
+@router.put("/signing", responses=refusals(403, 404))
 def require(namespace: str, body: Requirement, hub: Hub, caller: Caller) -> Signing:
     """Require signatures of new versions, or do not."""
     caller.require(ADMIN, namespace)
@@ -62,7 +63,7 @@ def require(namespace: str, body: Requirement, hub: Hub, caller: Caller) -> Sign
     return _signing(hub.keys.trust(namespace))
 
 
-@router.post("/signing/keys", status_code=201)
+@router.post("/signing/keys", status_code=201, responses=refusals(403, 404))
 def add(namespace: str, body: NewKey, hub: Hub, caller: Caller) -> Signing:
     """Trust one more key."""
     caller.require(ADMIN, namespace)
@@ -70,7 +71,7 @@ def add(namespace: str, body: NewKey, hub: Hub, caller: Caller) -> Signing:
     return _signing(hub.keys.trust(namespace))
 
 
-@router.delete("/signing/keys/{key_id}", status_code=204)
+@router.delete("/signing/keys/{key_id}", status_code=204, responses=refusals(403, 404))
 def retire(namespace: str, key_id: str, hub: Hub, caller: Caller) -> Response:
     """Retire a key: it signs nothing new, and vouches on for what it signed."""
     caller.require(ADMIN, namespace)

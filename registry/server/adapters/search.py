@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry.finding import MAX_LABELS, MAX_TEXT, AdapterFound, AdapterQuery, Sort, StatusFilter
+from registry.server.adapters.context import refusals
 from registry.server.wire.context import Caller, Endpoint, Hub
 from registry.server.wire.cursors import read_cursor, write_cursor
 from registry.server.wire.pages import next_page
@@ -107,7 +108,7 @@ class AdaptersOut(BaseModel):
     cursor: str | None
 
 
-@router.get("/api/adapters", response_model=AdaptersOut, summary="Find adapters")
+@router.get("/api/adapters", response_model=AdaptersOut, responses=refusals(), summary="Find adapters")
 def adapters(
     request: Request,
     hub: Hub,

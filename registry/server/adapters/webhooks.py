@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from registry.server.adapters.context import refusals
 from registry.server.principal import ADMIN
 from registry.server.reach import check_address
 from registry.server.wire.context import Caller, Hub
@@ -59,7 +60,7 @@ class Delivery(BaseModel):
     delivered: datetime | None
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=refusals(403, 404))
 def add(namespace: str, body: NewWebhook, hub: Hub, caller: Caller) -> MadeWebhook:
     """Make a webhook; its messages are signed as Standard Webhooks says."""
     caller.require(ADMIN, namespace)
@@ -68,14 +69,14 @@ def add(namespace: str, body: NewWebhook, hub: Hub, caller: Caller) -> MadeWebho
     return MadeWebhook(**Webhook.model_validate(made).model_dump(), secret=secret)
 
 
-@router.get("")
+@router.get("", responses=refusals(403))
 def webhooks(namespace: str, hub: Hub, caller: Caller) -> list[Webhook]:
     """The namespace's webhooks, the oldest first."""
     caller.require(ADMIN, namespace)
     return [Webhook.model_validate(one) for one in hub.webhooks.of(namespace)]
 
 
-@router.delete("/{number}", status_code=204)
+@router.delete("/{number}", status_code=204, responses=refusals(403, 404))
 def remove(namespace: str, number: Annotated[int, Field(ge=0, lt=1 << 63)], hub: Hub, caller: Caller) -> Response:
     """Remove a webhook with its log."""
     caller.require(ADMIN, namespace)
@@ -83,7 +84,7 @@ def remove(namespace: str, number: Annotated[int, Field(ge=0, lt=1 << 63)], hub:
     return Response(status_code=204)
 
 
-@router.get("/{number}/deliveries")
+@router.get("/{number}/deliveries", responses=refusals(403, 404))
 def deliveries(
     namespace: str,
     number: Annotated[int, Field(ge=0, lt=1 << 63)],
