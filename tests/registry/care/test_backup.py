@@ -36,7 +36,7 @@ def filled(hub: Services, tmp_path: Path) -> Services:
     """A server with something in most tables, texts of all kinds among it."""
     hub.accounts.create("ada", USER, "", fullname="Ada Lovelace, Ἄδα", email="a@b", admin=True)
     hub.accounts.create("acme", ORGANISATION, "ada")
-    hub.accounts.issue("ada", "laptop", "write", "ada", expires=datetime(2100, 1, 1, tzinfo=UTC))
+    hub.tokens.issue("ada", "laptop", "write", "ada", expires=datetime(2100, 1, 1, tzinfo=UTC))
     first, second = create(hub), create(hub, "ada/data", "dataset")
     push(
         hub, first, {"README.md": 'naïve – 日本 \\ " \n'.encode(), "sub/empty": b"", "weights.bin": os.urandom(200_000)}
@@ -105,7 +105,7 @@ def test_a_restored_server_goes_on(filled: Services, postgresql: PostgreSQL, tmp
     repository = create(moved, "ada/new")
     push(moved, repository, {"new": b"new"})
     moved.accounts.create("bob", USER, "")
-    assert moved.accounts.issue("bob", "x", "read", "")
+    assert moved.tokens.issue("bob", "x", "read", "")
     assert content(moved, moved.repositories.find("ada/one"))["sub/empty"] == b""
     backup(moved.database, store_of(moved), tmp_path / "two")
     back = Settings(tmp_path / "back")
