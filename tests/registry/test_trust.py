@@ -225,7 +225,7 @@ def test_a_key_that_is_not_trusted_cannot_be_retired(signer: Signer, other: Sign
 
 @pytest.mark.parametrize("namespace", ["", "a/b", "..", "a b", "a--b"])
 def test_what_is_no_namespace_is_refused(signer: Signer, namespace: str) -> None:
-    with pytest.raises(InvalidReference, match="is not a namespace"):
+    with pytest.raises(InvalidReference, match="cannot be the name of a user"):
         TrustStore().trusting(namespace, signer.public, "first")
 
 
