@@ -126,6 +126,9 @@ def listening(answer: bytes, pause: float = 0) -> Iterator[tuple[int, list[bytes
                     for byte in answer:
                         connection.sendall(bytes([byte]))
                         time.sleep(pause)
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):  # closing with something unread would take the answer back
+                        pass
                 except OSError:
                     pass
 

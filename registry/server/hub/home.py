@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from registry.selector import is_base_id
 from registry.server.wire.context import Endpoint
 from registry.server.wire.quoting import FILES
 
@@ -38,7 +39,7 @@ def page(request: Request, endpoint: Endpoint) -> RedirectResponse:
     """The API's address of the same thing."""
     path = request.path_params
     own = path["namespace"] == "api" or path["namespace"].startswith("_")  # this server's own addresses, no namespaces
-    if own or not _NUMBER.fullmatch(path.get("number", "1")):
+    if own or not is_base_id(f"{path['namespace']}/{path['name']}") or not _NUMBER.fullmatch(path.get("number", "1")):
         raise HTTPException(404, "Not Found")
     kind = "datasets" if "kind" in path else "models"
     where = f"{endpoint}/api/{kind}/{quote(path['namespace'], safe='')}/{quote(path['name'], safe='')}"
