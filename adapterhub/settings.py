@@ -1,9 +1,9 @@
 """The environment variables that adapterhub reads, each in one place.
 
-``ADAPTERHUB_HOME`` (default ``~/.adapterhub``) holds the local registry, its cache, converted bases and trusted keys;
-``ADAPTERHUB_REGISTRY`` (default: the home) is the registry that commands talk to; ``ADAPTERHUB_DATA`` is the root of
-the data files that recipes name; ``ADAPTERHUB_KEY_PASSPHRASE`` opens a key that signs. The Hub's own variables
-(``HF_TOKEN``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE``) are read by ``huggingface_hub`` and never here.
+``ADAPTERHUB_HOME`` (default ``~/.adapterhub``) holds the local registry, its cache, converted bases, encoded rows and
+trusted keys; ``ADAPTERHUB_REGISTRY`` (default: the home) is the registry that commands talk to; ``ADAPTERHUB_DATA`` is
+the root of the data files that recipes name; ``ADAPTERHUB_KEY_PASSPHRASE`` opens a key that signs. The Hub's own
+variables (``HF_TOKEN``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE``) are read by ``huggingface_hub`` and never here.
 """
 
 from __future__ import annotations

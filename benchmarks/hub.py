@@ -1,7 +1,8 @@
 """How long a Hub server takes to answer: searches among a hundred thousand adapters, and what a revision means.
 
 Real server processes over real HTTP, one on SQLite and one on PostgreSQL, take turns with the same queries. All
-answers must agree between them, and a sample with a search that looks at every adapter.
+answers must agree between them, and a sample with a search that looks at every adapter. Then what a server bears
+(``hub_traffic``): downloads beside nginx's, clients that publish, and its memory.
 
     python -m benchmarks.hub [--adapters 100000] [--rounds 5] [--json]
 """
@@ -22,7 +23,7 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from benchmarks import harness, hub_fill, hub_oracle
+from benchmarks import harness, hub_fill, hub_oracle, hub_traffic
 from benchmarks.harness import Disagreement, percentile
 from benchmarks.hub_fill import Made
 from registry.finding import AdapterQuery
@@ -42,9 +43,15 @@ class Client:
 
     server: HubServer
     milliseconds: dict[str, list[float]] = field(default_factory=dict)
+    searched: list[tuple[float, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+
+    def connect(self) -> None:
+        """Anew: a server closes connections on which nothing was asked for a few seconds."""
+        self._connection.close()
+        self._connection.connect()
 
     def ask(self, kind: str, path: str, method: str = "GET") -> tuple[Any, str | None]:
         """The body of an answer as JSON, and the address of the next page."""
@@ -52,7 +59,10 @@ class Client:
         self._connection.request(method, path)
         answer = self._connection.getresponse()
         body = answer.read()
-        self.milliseconds.setdefault(kind, []).append((time.perf_counter() - started) * 1000)
+        elapsed = (time.perf_counter() - started) * 1000
+        self.milliseconds.setdefault(kind, []).append(elapsed)
+        if kind == "search":
+            self.searched.append((round(elapsed, 1), path))
         if answer.status != 200:
             raise Disagreement(f"{path} was answered with {answer.status}: {body[:300]!r}")
         link = answer.getheader("Link")
@@ -140,6 +150,7 @@ def _expected(made: Sequence[Made], query: RepositoryQuery | AdapterQuery) -> li
 
 
 def _followed(client: Client, path: str, pages: int) -> list[str]:
+    client.connect()
     names: list[str] = []
     following: str | None = path
     for _ in range(pages):
@@ -155,10 +166,24 @@ def resolve_round(clients: Mapping[str, Client], made: Sequence[Made], draw: ran
     public = [one.name for one in (draw.choice(made) for _ in range(count)) if not one.private]
     for name in public:
         for client in clients.values():
+            client.connect()
             revision = draw.choice(["main", "1.0.0"])
             client.ask("resolve", f"/api/models/{name}/revision/{quote(revision, safe='')}")
             client.ask("resolve", f"/{name}/resolve/{revision}/adapter_config.json", "HEAD")
             client.ask("nothing", "/api/agent-harnesses")  # what this machine needs for any answer at all
+
+
+def traffic(running: Mapping[str, HubServer], rounds: int) -> dict[str, float]:
+    """What the servers bear; the file is the same on both, so downloads are from the first."""
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="adapterhub-bench-") as folder:
+        first, *_ = running.values()
+        found |= hub_traffic.download_share(first, Path(folder), 4 * rounds)
+        found |= hub_traffic.memory_while_downloading(first, Path(folder), rounds)
+        for database, server in running.items():
+            (root := Path(folder) / database).mkdir()
+            found[f"publishes_per_s_{database}"] = hub_traffic.publishes_per_second(server, root, rounds)
+    return found | {"publishes_per_s": found["publishes_per_s_sqlite"]}
 
 
 @contextmanager
@@ -196,12 +221,15 @@ def main(adapters: int, rounds: int, as_json: bool) -> None:
             if turn == 1:
                 for client in clients.values():
                     client.milliseconds.clear()
+                    client.searched.clear()
             agreed += search_round(clients, made, draw)
             resolve_round(clients, made, draw)
         found: dict[str, Any] = {"adapters": adapters, "queries_that_agreed": agreed, "search_goal_p99_ms": GOAL_MS}
         for database, client in clients.items():
+            found[f"slowest_searches_{database}"] = sorted(client.searched, reverse=True)[:3]
             for kind in ("search", "resolve", "nothing"):
                 found |= client.figures(kind, database)
+        found |= traffic({database: client.server for database, client in clients.items()}, rounds)
     harness.report(harness.facts(), found, as_json)
 
 

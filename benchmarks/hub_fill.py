@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import Column, insert, text
 
 from registry.finding import AdapterFacts
 from registry.index import Database, tags
@@ -198,14 +198,17 @@ def _write(database: Database, rows: Mapping[type[t.Table], Sequence[Mapping[str
             if connection.dialect.name != "postgresql":
                 connection.execute(insert(table), list(rows[table]))
                 continue
-            columns = [column.name for column in table.__table__.columns if column.name in rows[table][0]]
+            columns = list(table.__table__.columns)
+            names = ", ".join(column.name for column in columns)
             raw: Any = connection.connection.driver_connection
-            with (
-                raw.cursor() as cursor,
-                cursor.copy(f"COPY {table.__tablename__} ({', '.join(columns)}) FROM STDIN") as copy,
-            ):
+            with raw.cursor() as cursor, cursor.copy(f"COPY {table.__tablename__} ({names}) FROM STDIN") as copy:
                 for row in rows[table]:
-                    copy.write_row([_plain(row[column]) for column in columns])
+                    copy.write_row([_plain(row.get(column.name, _default(column))) for column in columns])
+
+
+def _default(column: Column[Any]) -> Any:
+    """What an insert would fill in; COPY does not."""
+    return column.default.arg if column.default is not None and column.default.is_scalar else None
 
 
 def _plain(value: Any) -> Any:

@@ -33,8 +33,8 @@ class Locked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     repository: str
     version: str
-    digest: Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}$")]
-    commit: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")]
+    digest: Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}\\Z")]
+    commit: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}\\Z")]
     registry: str
 
     def __post_init__(self) -> None:

@@ -17,7 +17,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.hub import PostgreSQL
+
 DATA_VARIABLE = "ADAPTERHUB_DATA"
+NO_POSTGRESQL = "PostgreSQL is not installed: apt-get install postgresql"
 NO_DATA = f"{DATA_VARIABLE} is unset: it names the folder of the real data sets that this test reads"
 
 # Here and not in a hook: a folder's conftest that is named on the command line is imported before hooks run.
@@ -29,7 +32,9 @@ os.environ["COLUMNS"] = "200"  # so that no table or usage line is cut
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--require-data", action="store_true", help=f"fail, not skip, a test that needs {DATA_VARIABLE}")
+    parser.addoption(
+        "--require-data", action="store_true", help=f"fail, not skip, for want of {DATA_VARIABLE} or PostgreSQL"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,10 +70,10 @@ def _is_loopback(host: str | bytes | None) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """With --require-data, a test that skips for want of data has failed."""
+    """With --require-data, a test that skips for want of data or of PostgreSQL has failed."""
     report: Any = yield
     wanted = item.config.getoption("--require-data")
-    if wanted and report.skipped and DATA_VARIABLE in str(report.longrepr):
+    if wanted and report.skipped and any(want in str(report.longrepr) for want in (DATA_VARIABLE, NO_POSTGRESQL)):
         report.outcome = "failed"
     return report
 
@@ -80,6 +85,16 @@ def data_root() -> Path:
     if not value:
         pytest.skip(NO_DATA)
     return Path(value)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A private cluster; skips where PostgreSQL is not installed."""
+    if not PostgreSQL.installed():
+        pytest.skip(NO_POSTGRESQL)
+    cluster = PostgreSQL()
+    yield cluster
+    cluster.remove()
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,13 @@ COMMANDS = {
     "user": "hub_user",
     "org": "hub_org",
     "token": "hub_token",
+    "key": "hub_key",
     "audit": "hub_audit",
     "reindex": "hub_reindex",
+    "gc": "hub_care",
+    "backup": "hub_care",
+    "restore": "hub_care",
+    "check": "hub_care",
 }
 
 

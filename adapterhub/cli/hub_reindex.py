@@ -7,14 +7,15 @@ from pathlib import Path
 import click
 
 from adapterhub.cli.hub_serve import place, place_options
-from adapterhub.cli.output import Output
+from adapterhub.cli.output import Output, json_option
 
 
 @click.command("reindex")
 @place_options
-def reindex_command(data: Path | None, database: str, blobs: str) -> None:
+@json_option
+def reindex_command(data: Path | None, database: str, blobs: str, as_json: bool) -> None:
     """Make tags, cards and the facts that searches use again, for repair. Servers may go on meanwhile."""
     from registry.server import reindex
 
     count = reindex.rebuild(place(data, database, blobs))
-    Output(as_json=False).say(f"{count} repositories are indexed again")
+    Output(as_json).result({"repositories": count}, f"{count} repositories are indexed again")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from registry.server.settings import Settings
 
 ADMIN = "admin"
+GRACE_SECONDS = 10  # in which requests may end once the server is told to; longer downloads go on at another server
 
 
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,7 +133,16 @@ def serve_command(
         token = services.tokens.issue(ADMIN, "first", "admin", "")
         output.say(f"administrator {ADMIN}; the token is shown only now: {token}")
     output.say(f"serving {where.data} at http://{host}:{port}")
-    uvicorn.run(app, host=host, port=port, http=GuardedHttp, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        http=GuardedHttp,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
 
 
 @click.command("migrate")

@@ -31,6 +31,27 @@ base_path_option: Callable[..., Any] = click.option(
 
 
 @dataclass(frozen=True)
+class Opened:
+    """An adapter that was admitted, and that nothing has been loaded for yet."""
+
+    manifest: Manifest
+    reference: str
+    registry: Registry
+
+    @contextmanager
+    def served(self, base_path: Path | None) -> Iterator[Served]:
+        """The adapter on its own base; released on exit.
+
+        Raises:
+            BackboneError, AdapterError: the base is not here, or the adapter does not fit it.
+        """
+        from adapterhub import Engine
+
+        with Engine(load_backbone(self.manifest.base, base_path), self.registry) as engine:
+            yield Served(self.manifest, self.reference, engine)
+
+
+@dataclass(frozen=True)
 class Served:
     """One adapter on a backbone; a Predictor as `adapterhub.evaluate` knows it."""
 
@@ -44,18 +65,16 @@ class Served:
 
 
 @contextmanager
-def served(target: str, base_path: Path | None, location: str) -> Iterator[Served]:
-    """The adapter that `target` (a reference or a folder) names, on its own base; released on exit.
+def opened(target: str, location: str) -> Iterator[Opened]:
+    """The adapter that `target` (a reference or a folder) names; a folder is given up on exit.
 
     Args:
         location: the registry that the reference is of.
 
     Raises:
         RegistryError: the reference does not resolve, or the folder is not admitted.
-        BackboneError, AdapterError: the base is not here, or the adapter does not fit it.
     """
     import registry as registries
-    from adapterhub import Engine
     from registry import Manifest
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -66,9 +85,22 @@ def served(target: str, base_path: Path | None, location: str) -> Iterator[Serve
         else:
             registry = open_registry(location)
             version = registry.resolve(target)
-        manifest = Manifest.read(registry.pull(version))
-        with Engine(load_backbone(manifest.base, base_path), registry) as engine:
-            yield Served(manifest, str(version), engine)
+        yield Opened(Manifest.read(registry.pull(version)), str(version), registry)
+
+
+@contextmanager
+def served(target: str, base_path: Path | None, location: str) -> Iterator[Served]:
+    """The adapter that `target` (a reference or a folder) names, on its own base; released on exit.
+
+    Args:
+        location: the registry that the reference is of.
+
+    Raises:
+        RegistryError: the reference does not resolve, or the folder is not admitted.
+        BackboneError, AdapterError: the base is not here, or the adapter does not fit it.
+    """
+    with opened(target, location) as adapter, adapter.served(base_path) as answering:
+        yield answering
 
 
 def load_backbone(base: BasePart, path: Path | None) -> Backbone:

@@ -31,6 +31,8 @@ class MultiLabelClassification(TextTask):
     primary_metric = "micro_f1"
     metric_names = ("micro_f1", "macro_f1")
     target_column = "labels"
+    structured_columns = ("labels",)
+    has_classes = True
     fewest_labels = 1
     options_type = MultiLabelOptions
 
@@ -56,12 +58,18 @@ class MultiLabelClassification(TextTask):
         ranked = tuple(sorted(above, key=scores.__getitem__, reverse=True))
         return LabelsAnswer(labels=ranked, scores=scores, logits=logits, truncated=truncated)
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    def loss(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        smoothing: float = 0.0,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Binary cross entropy summed over rows and labels; smoothing moves targets towards one half."""
         from torch.nn import functional
 
         wanted = labels * (1 - smoothing) + smoothing / 2
-        return functional.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="sum")
+        return functional.binary_cross_entropy_with_logits(logits.float(), wanted, weight=weights, reduction="sum")
 
     def references(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """The labels of each row."""

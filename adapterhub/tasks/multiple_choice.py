@@ -33,6 +33,7 @@ class MultipleChoice(Task):
     input_columns = ("question", "choices")
     optional_columns = ("context",)
     target_column = "label"
+    structured_columns = ("choices", "label")
     fewest_labels = 0
     smooths_labels = False
     options_type = TextOptions
@@ -89,13 +90,19 @@ class MultipleChoice(Task):
             truncated=any(one.truncated for one in encoded),
         )
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    def loss(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        smoothing: float = 0.0,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Cross entropy over the choices of each row, summed over rows.
 
         Args:
             logits: ``[inputs, 1]``, all choices of one row after another, then the next row's.
             labels: ``[inputs, 2]``: each choice's index, and the right one's of its row.
-            smoothing: not known here.
+            smoothing, weights: not known here.
         """
         index, right = labels.unbind(1)
         row = (index == 0).cumsum(0) - 1

@@ -65,6 +65,7 @@ class QuestionAnswering(Task):
     metric_names = ("exact_match", "f1")
     input_columns = ("question", "context")
     target_column = "answers"
+    structured_columns = ("answers",)
     fewest_labels = 0
     smooths_labels = False
     options_type = SpanOptions
@@ -154,7 +155,13 @@ class QuestionAnswering(Task):
         text = windows[best].context[start:end]
         return SpanAnswer(text=text, start=start, end=end, score=float((top - total).exp()), logits=tuple(logits))
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    def loss(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        smoothing: float = 0.0,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Cross entropy over the tokens, of starts and of ends, summed. Padding competes, as in transformers' own."""
         return super().loss(logits.transpose(1, 2), labels)
 

@@ -28,6 +28,7 @@ class TextRegression(TextTask):
     metric_names = ("pearson", "spearman", "mse")
     error_names = ("mse",)
     target_column = "label"
+    structured_columns = ("label",)
     fewest_labels = 1
     smooths_labels = False
 
@@ -56,7 +57,13 @@ class TextRegression(TextTask):
         """The output as it is."""
         return ValueAnswer(value=float(logits), logits=logits, truncated=truncated)
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    def loss(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        smoothing: float = 0.0,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Squared error summed over rows."""
         from torch.nn import functional
 

@@ -66,8 +66,10 @@ class Task(ABC):
         input_columns: what a row given as a mapping must have; where it is one, a plain string stands for it.
         optional_columns: what it may have besides.
         target_column: what a training row must have as well.
+        structured_columns: those of them that hold something else than a string; a CSV file has them as JSON.
         fewest_labels: how many labels the training rows must have at least.
         smooths_labels: whether `loss` knows what label smoothing means.
+        has_classes: whether a row's target is one of `labels`, or a list of them; `loss` then takes their weights.
     """
 
     name: ClassVar[str]
@@ -80,8 +82,10 @@ class Task(ABC):
     input_columns: ClassVar[tuple[str, ...]]
     optional_columns: ClassVar[tuple[str, ...]] = ()
     target_column: ClassVar[str]
+    structured_columns: ClassVar[tuple[str, ...]] = ()
     fewest_labels: ClassVar[int] = 2
     smooths_labels: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = False
     options_type: ClassVar[type[Options]] = Options
 
     def __init__(self, options: Mapping[str, Any] | None = None, labels: Sequence[str] = ()) -> None:
@@ -150,13 +154,24 @@ class Task(ABC):
     def model_class(self) -> Any:
         """The transformers Auto class whose head this task trains."""
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-        """Cross entropy summed over the targets of a padded batch; `IGNORED` targets add nothing."""
+    def loss(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        smoothing: float = 0.0,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Cross entropy summed over the targets of a padded batch; `IGNORED` targets add nothing.
+
+        `weights` are factors of each label's loss, ``[labels]``; given only where the task `has_classes`.
+        """
         from torch.nn import functional
 
         flat = logits.reshape(-1, logits.shape[-1]).float()
         targets = labels.reshape(-1)
-        return functional.cross_entropy(flat, targets, reduction="sum", ignore_index=IGNORED, label_smoothing=smoothing)
+        return functional.cross_entropy(
+            flat, targets, weight=weights, reduction="sum", ignore_index=IGNORED, label_smoothing=smoothing
+        )
 
     def targets(self, labels: torch.Tensor) -> torch.Tensor:
         """How many targets a batch of labels holds: what its summed loss is divided by."""

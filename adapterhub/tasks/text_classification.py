@@ -20,6 +20,7 @@ class TextClassification(TextTask):
     primary_metric = "macro_f1"
     metric_names = ("accuracy", "macro_f1")
     target_column = "label"
+    has_classes = True
 
     def check_target(self, value: object) -> None:
         """A label is a string (a number would lose its meaning in the head)."""

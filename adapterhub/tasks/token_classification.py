@@ -53,6 +53,8 @@ class TokenClassification(Task):
     metric_names = ("entity_f1", "entity_precision", "entity_recall")
     input_columns = ("tokens",)
     target_column = "tags"
+    structured_columns = ("tokens", "tags")
+    has_classes = True
     options_type = TokenOptions
 
     def check_row(self, row: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ from adapterhub.backbone import BaseIdentity
 from adapterhub.evaluate import MetricValue
 from adapterhub.recipe import Lora, Prefix, Recipe
 from adapterhub.tasks import Task
-from adapterhub.tasks.data import Splits, fingerprint
+from adapterhub.tasks.data import Leakage, Splits, fingerprint
 from adapterhub.train.trainee import Trainee
 from registry.manifest import complete
 
@@ -145,7 +145,7 @@ Test split, {len(facts.splits.test)} rows, 95% bootstrap interval; before is the
 
 ## Data
 
-{recipe.data.name} ({recipe.data.licence}): {counts} rows; no input is in two splits.
+{recipe.data.name} ({recipe.data.licence}): {counts} rows; {_overlap(facts.splits.leakage)}.
 
 ## Use
 
@@ -157,3 +157,10 @@ base = {auto_class}.from_pretrained("{facts.base.id}"{sized})
 model = PeftModel.from_pretrained(base, "path/to/this/folder").eval()
 ```
 """
+
+
+def _overlap(leakage: Leakage) -> str:
+    """What a reader must know of rows in two splits, without a machine's paths."""
+    near = "the same" if leakage.threshold == 1 else f"alike to {leakage.threshold:g} or more"
+    left = len(leakage.leaks) - leakage.dropped
+    return f"{left or 'no'} rows are in two splits ({near})"

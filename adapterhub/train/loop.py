@@ -144,6 +144,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
         folder: Path,
         validate: Callable[[], Mapping[str, float]],
         watch: Watch,
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         self._task = task
         self._validate = validate
@@ -153,6 +154,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
             training.seed,
         )
         stopping = training.early_stopping
+        weighing = {"weights": torch.tensor(class_weights, device=model.device)} if class_weights else {}
         super().__init__(
             model=model,
             args=_arguments(training, task, folder),
@@ -161,7 +163,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
             eval_dataset=[],  # evaluate() knows its rows
             optimizers=(_optimizer(model, training), None),
             compute_loss_func=lambda outputs, labels, num_items_in_batch: (
-                task.loss(logits_of(outputs), labels, training.label_smoothing) / num_items_in_batch
+                task.loss(logits_of(outputs), labels, training.label_smoothing, **weighing) / num_items_in_batch
             ),
             callbacks=[watch, *([EarlyStoppingCallback(stopping.patience)] if stopping else [])],
         )

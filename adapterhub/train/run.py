@@ -49,7 +49,7 @@ class TrainingResult:
         trainable_share: that as a share of the backbone's parameters.
         best_step: the optimizer step whose weights were kept.
         seconds: wall time over all sittings, evaluation included.
-        dropped_rows: rows left out because their input is in another split as well.
+        dropped_rows: rows left out because they, or nearly they, are in another split as well.
     """
 
     folder: Path

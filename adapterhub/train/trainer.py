@@ -7,8 +7,8 @@ loop by `loop`, the folder by `run`, the adapter's files by `export`.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,10 @@ from adapterhub.backbone.quiet import quiet
 from adapterhub.errors import RecipeError, RequestError
 from adapterhub.evaluate import evaluate, inputs_of
 from adapterhub.recipe import Recipe
-from adapterhub.tasks import Task, get_task
-from adapterhub.tasks.data import Splits, read_splits
+from adapterhub.tasks import Encoded, Task, get_task
+from adapterhub.tasks.data import Splits, class_weights, read_splits, within_tokens
 from adapterhub.train import checkpoint, export, trainee
+from adapterhub.train.inputs import training_inputs
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.loop import Loop, Watch
 from adapterhub.train.predictor import ModelPredictor
@@ -85,6 +86,8 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     recipe.portable_text()  # the manifest keeps it: refused now, not after the last epoch
     parent = _parent(recipe, registry)
     task, splits = _task_and_rows(recipe, parent)
+    if splits.leakage.leaks:
+        progress.phase(f"data: {splits.leakage}")
     source = locate(recipe.base.id, recipe.base.path, recipe.base.revision)
     _check_parent_base(parent, source)
     set_seed(recipe.training.seed)
@@ -92,7 +95,8 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     if parent is not None:
         trainee.warm_start(student.model, task, parent.folder, parent.manifest.labels)
     predictor = ModelPredictor(student.model, task, student.tokenizer)
-    _check_rows(splits, task, student.tokenizer)
+    inputs = _inputs(splits, task, student.tokenizer, source.folder)
+    splits, inputs = _within_tokens(recipe, splits, inputs)
 
     last = checkpoint.latest(run.checkpoints)
     curve = Curve(run.metrics, last.step if last else None)
@@ -105,12 +109,12 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     if before is None:
         progress.phase(f"scoring {len(splits.test)} test rows before training")
         before = evaluate(predictor, task, splits.test)
-        record("before", 0, {"metrics": curve.plain(before)})
+        record("before", 0, {"metrics": curve.plain(before), "data": splits.document()})
     if last is None or not last.ended:
         progress.phase(f"training {student.trainable_parameters:,} parameters ({student.trainable_share:.2%})")
         with Interrupts() as interrupts:
             watch = Watch(record, progress, interrupts, run.path)
-            _loop(recipe, student, task, splits, run, predictor, watch).train(
+            _loop(recipe, student, task, splits, inputs, run, predictor, watch).train(
                 resume_from_checkpoint=str(last.folder) if last else None
             )
         last = checkpoint.latest(run.checkpoints)
@@ -140,6 +144,7 @@ def _loop(
     student: trainee.Trainee,
     task: Task,
     splits: Splits,
+    inputs: Sequence[Sequence[Encoded]],
     run: RunFolder,
     predictor: ModelPredictor,
     watch: Watch,
@@ -148,12 +153,13 @@ def _loop(
     return Loop(
         student.model,
         task,
-        task.encode(splits.train, student.tokenizer, with_labels=True),
+        inputs,
         recipe.training,
         student.tokenizer.pad_token_id,
         run.checkpoints,
         validate=lambda: task.metrics(predictor.predict(questions), wanted),
         watch=watch,
+        class_weights=class_weights(recipe.training.class_weights, task, splits.train),
     )
 
 
@@ -172,13 +178,11 @@ def _task_and_rows(recipe: Recipe, parent: Parent | None) -> tuple[Task, Splits]
             "Leave it out.",
         )
     _check_parent_task(parent, reader)
-    splits = read_splits(recipe.data, reader)
-    labels = reader.labels_of(splits.train, parent.manifest.labels if parent else ())
-    if len(labels) < reader.fewest_labels:
-        raise RecipeError(
-            f"data.train: {len(labels)} label, at least {reader.fewest_labels} are needed", "Check data.columns."
-        )
-    return get_task(recipe.task.name, recipe.task.options, labels), splits
+    known = parent.manifest.labels if parent else ()
+    splits = read_splits(recipe.data, reader, known)
+    task = get_task(recipe.task.name, recipe.task.options, reader.labels_of(splits.train, known))
+    class_weights(recipe.training.class_weights, task, splits.train)  # a label that is not there is named now
+    return task, splits
 
 
 def _parent(recipe: Recipe, registry: Registry | None) -> Parent | None:
@@ -217,10 +221,32 @@ def _check_parent_base(parent: Parent | None, source: BaseSource) -> None:
         )
 
 
-def _check_rows(splits: Splits, task: Task, tokenizer: Any) -> None:
-    """Encode every row once, so that one the task cannot take is named before hours are spent."""
+def _inputs(splits: Splits, task: Task, tokenizer: Any, base: Path) -> Sequence[Sequence[Encoded]]:
+    """The model inputs to train on; the other rows are encoded too, so that one that the task cannot take is named now.
+
+    Raises:
+        RecipeError: with the split.
+    """
+    train: Sequence[Sequence[Encoded]] = ()
     for name, rows in splits.items():
         try:
-            task.encode(inputs_of(rows, task), tokenizer)
+            if name == "train":
+                train = training_inputs(rows, task, tokenizer, base)
+            else:
+                task.encode(inputs_of(rows, task), tokenizer)
         except RequestError as error:
             raise RecipeError(f"data.{name}: {error.message}", error.hint) from error
+    return train
+
+
+def _within_tokens(
+    recipe: Recipe, splits: Splits, inputs: Sequence[Sequence[Encoded]]
+) -> tuple[Splits, Sequence[Sequence[Encoded]]]:
+    """The same without the training rows that are beyond ``data.max_tokens``."""
+    if recipe.data.max_tokens is None:
+        return splits, inputs
+    tokens = [sum(len(one.input_ids) for one in row) for row in inputs]
+    kept = within_tokens(splits.train, tokens, recipe.data.max_tokens, recipe.data.seed)
+    unused = splits.unused.get("train", 0) + len(inputs) - len(kept)
+    rows = tuple(splits.train[index] for index in kept)
+    return replace(splits, train=rows, unused={**splits.unused, "train": unused}), [inputs[index] for index in kept]

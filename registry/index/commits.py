@@ -35,11 +35,14 @@ def write(
 ) -> str:
     """Write a commit and return its oid. No ref names it yet.
 
+    Only the bytes that it brings (`TreeEntry.changed` is None) are looked for and locked: a parent that a ref names
+    holds the others, and the repository's lock keeps both where they are.
+
     Raises:
-        MissingBytes: bytes of the tree are not in the store.
+        MissingBytes: bytes that it brings are not in the store.
     """
     now = datetime.now(UTC)
-    hold(session, {one.sha256 for one in tree})
+    hold(session, {one.sha256 for one in tree if one.changed is None})
     files = [[entry.path, entry.size, entry.sha256] for entry in tree]
     identity = json.dumps([row.kind, row.key, row.id, list(parents), files, message, author, now.isoformat()])
     oid = hashlib.sha256(identity.encode()).hexdigest()[:40]
@@ -77,17 +80,23 @@ def hold(session: Session, wanted: Collection[str]) -> None:
     Raises:
         MissingBytes: some are not there.
     """
-    for some in _batches(sorted(wanted)):
+    if missing := sorted(set(wanted) - held(session, wanted)):
+        raise MissingBytes(f"the store lacks the bytes {missing[0]}", "Upload the file, then commit it.")
+
+
+def held(session: Session, wanted: Collection[str]) -> set[str]:
+    """Those of the bytes that are in the store, and now stay there until this transaction ends."""
+    found: set[str] = set()
+    for some in batches(sorted(wanted)):
         query = select(BlobRow.sha256).where(BlobRow.sha256.in_(some)).order_by(BlobRow.sha256)
-        found = set(session.scalars(query.with_for_update(read=True)))
-        if missing := sorted(set(some) - found):
-            raise MissingBytes(f"the store lacks the bytes {missing[0]}", "Upload the file, then commit it.")
+        found.update(session.scalars(query.with_for_update(read=True)))
+    return found
 
 
 def granted(session: Session, row: RepositoryRow, wanted: Collection[str]) -> set[str]:
     """Which of these bytes a commit to the repository may name: those uploaded for it, or in a commit of it."""
     found: set[str] = set()
-    for some in _batches(sorted(wanted)):
+    for some in batches(sorted(wanted)):
         uploaded = select(UploadRow.sha256).where(UploadRow.repository_id == row.id, UploadRow.sha256.in_(some))
         found.update(session.scalars(uploaded))
         own = (
@@ -99,5 +108,6 @@ def granted(session: Session, row: RepositoryRow, wanted: Collection[str]) -> se
     return found
 
 
-def _batches(items: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+def batches(items: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+    """The items, as many at a time as a statement takes well."""
     return (items[start : start + size] for start in range(0, len(items), size))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -25,6 +25,7 @@ BUSY_SECONDS = 30.0  # how long a writer waits for the others
 STATEMENT_SECONDS = 60  # how long PostgreSQL works on one statement
 CONNECT_SECONDS = 5
 POOL = {"pool_size": 20, "max_overflow": 30, "pool_timeout": 10}  # seconds; a server answers with about 40 threads
+MIGRATION_LOCK = 0x6164_6D67  # key of PostgreSQL's advisory lock; two processes may come to an empty database
 REVISION = "0001"  # the newest of registry.index.migrations; a test compares
 
 
@@ -91,6 +92,13 @@ class Database:
             yield session
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """One consistent view for any number of statements, on both databases."""
+        serial = self._reader.dialect.name == "postgresql"
+        with _translated(self._reader), self._reader.connect() as connection:
+            yield connection.execution_options(isolation_level="REPEATABLE READ") if serial else connection
+
+    @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction, all of it or nothing; on SQLite alone from its start."""
         with _translated(self._writer), Session(self._writer, expire_on_commit=False) as session, session.begin():
@@ -117,6 +125,8 @@ class Database:
         found = self.revision()
         if found is None:
             with self.write() as session:
+                if self._writer.dialect.name == "postgresql":
+                    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
                 Table.metadata.create_all(session.connection())
                 if session.scalar(select(RevisionRow.version_num)) is None:  # another process may have been faster
                     session.add(RevisionRow(version_num=REVISION))

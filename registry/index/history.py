@@ -114,7 +114,11 @@ class History:
     def commits(self, oids: Sequence[str]) -> Mapping[str, Commit]:
         """Commits by their oids."""
         with self._database.read() as session:
-            found = session.scalars(select(CommitRow).where(CommitRow.oid.in_(set(oids))))
+            found = (
+                row
+                for some in commits.batches(sorted(set(oids)))
+                for row in session.scalars(select(CommitRow).where(CommitRow.oid.in_(some)))
+            )
             return {row.oid: Commit(row.oid, row.message, row.author, row.created) for row in found}
 
     def commit(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from registry.index.trees import TreeEntry
+from registry.index.trees import TreeEntry, above
 
 Tree = Mapping[str, TreeEntry]
 
@@ -27,7 +27,7 @@ def conflicts(start: Tree, ours: Tree, theirs: Tree) -> list[str]:
         if not _same(start, ours, path) and not _same(start, theirs, path) and not _same(ours, theirs, path)
     }
     taken = {*_taken(start, ours, theirs), *_taken(start, theirs, ours)}
-    folders = {folder for path in taken for folder in _folders(path)}
+    folders = {folder for path in taken for folder in above(path)}
     return sorted(both | {path for path in taken if path in folders})  # a file where the other side made a folder
 
 
@@ -55,8 +55,3 @@ def _same(one: Tree, other: Tree, path: str) -> bool:
     if first is None or second is None:
         return first is second
     return (first.sha256, first.oid) == (second.sha256, second.oid)
-
-
-def _folders(path: str) -> list[str]:
-    steps = path.split("/")
-    return ["/".join(steps[:depth]) for depth in range(1, len(steps))]

@@ -35,14 +35,14 @@ class Bounds:
     """How much each way may look at.
 
     Attributes:
-        rare: ids that a condition lists; looking at them all, and sorting them, takes a few milliseconds.
+        rare: ids that a condition lists; looking at them all, and sorting them, takes about as long as a walk.
         stride: rows of the first stride; where nearly everything fits it is a page.
-        walk: rows of all strides; a page of 20 is found if one in 250 fits.
+        walk: rows of all strides; a page of 20 is found if one in 150 fits.
     """
 
-    rare: int = 2000
+    rare: int = 4000
     stride: int = 128
-    walk: int = 5000
+    walk: int = 3000
 
 
 Value = datetime | int | float

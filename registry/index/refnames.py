@@ -31,7 +31,7 @@ def check_ref_name(name: str) -> str:
         or name.startswith("-")  # git's own commands refuse it
         or name == "@"  # 9
     )
-    ambiguous = name == "HEAD" or parts[0] == "refs" or bool(_COMMIT.fullmatch(name))
+    ambiguous = name == "HEAD" or name.startswith("refs/") or bool(_COMMIT.fullmatch(name))
     if malformed or ambiguous:
         raise InvalidReference(
             f"{name[:100]!r} is not a valid name of a branch or tag",

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import Row, exists, select
 from sqlalchemy.orm import Session
 
-from registry.errors import RepositoryNotFound
 from registry.index import rows
 from registry.index.database import Database
 from registry.index.repositories import Repository
@@ -112,7 +111,7 @@ class Releases:
         with self._database.read() as session:
             row = session.scalars(query).first()
             if row is None:
-                raise RepositoryNotFound(f"there is no repository {name}", "See the list of repositories.")
+                raise rows.no_repository(name)
             return Repository.of(row)
 
     def pins(self, repository: Repository, commit: str) -> bool:

@@ -68,7 +68,7 @@ class Repositories:
             RepositoryExists: the name is taken, by a repository that is there or by one that was deleted or moved.
         """
         with self._database.write() as session:
-            row = self._make(session, name, kind, private)
+            row = self._new(session, name, kind, private)
             if first:
                 commits.register(session, first.sha256, first.size)
             commit = commits.write(session, row, [first] if first else [], [], "initial commit", author)
@@ -84,7 +84,7 @@ class Repositories:
             MissingBytes: bytes of it are gone from the store.
         """
         with self._database.write() as session:
-            row = self._make(session, name, source.kind, private)
+            row = self._new(session, name, source.kind, private)
             files = [replace(entry, changed=None) for entry in trees.read(session, commit).values()]
             made = commits.write(session, row, files, [], f"Duplicate from {source.name}", author)
             commits.point(session, row, rows.BRANCH, MAIN, made)
@@ -144,16 +144,23 @@ class Repositories:
                 session.execute(delete(FormerNameRow).where(FormerNameRow.repository_id == row.id))
             rows.audit(session, "delete", repository.name, row.kind, f"{versions} versions", author)
 
-    def count_download(self, repository: Repository) -> None:
-        """One more."""
-        with self._database.write() as session:
-            more = {"downloads": RepositoryRow.downloads + 1}
-            session.execute(update(RepositoryRow).where(RepositoryRow.id == repository.id).values(more))
+    def add_downloads(self, counts: Mapping[int, int]) -> Mapping[int, int]:
+        """Add to how often repositories were downloaded, by their ids, and return what has to wait.
 
-    def _make(self, session: Session, name: str, kind: str, private: bool) -> RepositoryRow:
+        That are repositories that somebody changes just now: whoever waited for them would hold up all the others.
+        """
+        known = select(RepositoryRow.id).where(RepositoryRow.id.in_(counts))
+        with self._database.write() as session:
+            free = set(session.scalars(known.with_for_update(skip_locked=True)))
+            for number in free:
+                more = {"downloads": RepositoryRow.downloads + counts[number]}
+                session.execute(update(RepositoryRow).where(RepositoryRow.id == number).values(more))
+            return {number: counts[number] for number in session.scalars(known) if number not in free}
+
+    def _new(self, session: Session, name: str, kind: str, private: bool) -> RepositoryRow:
         """The row of a new repository; whoever comes second at the same moment must not get the first one's."""
         self._refuse_taken(session, name, kind)
-        if not rows.new_repository(session, name, kind, private):
+        if not rows.new_repository(session, name, kind, private):  # whoever made it was in the middle of that
             raise _taken(name, kind)
         return rows.repository(session, name, kind)
 

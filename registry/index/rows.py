@@ -5,12 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Row, Select, bindparam, delete, insert, literal, select, text
+from sqlalchemy import Row, Select, bindparam, delete, insert, inspect, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from registry.errors import RepositoryNotFound, VersionNotFound
-from registry.index.tables import AuditRow, FormerNameRow, NamePartRow, RefRow, RepositoryRow, Table, VersionRow
+from registry.index.tables import (
+    AuditRow,
+    FormerNameRow,
+    NamePartRow,
+    RefRow,
+    RepositoryRow,
+    Table,
+    UploadRow,
+    VersionRow,
+)
 from registry.index.tags import parts
 from registry.protocol import Status, Version
 
@@ -42,10 +51,20 @@ ALIASES_OF = select(RefRow.name, RefRow.version).where(
 
 def insert_new(session: Session, table: type[Table], **values: Any) -> bool:
     """Insert a row unless one of the same key is there; whether it was inserted."""
+    statement = _insert(session, table).values(**values).on_conflict_do_nothing()
+    return session.execute(statement.returning(*inspect(table).primary_key)).first() is not None
+
+
+def note_upload(session: Session, repository_id: int, sha256: str) -> None:
+    """Note that a commit to a repository may name bytes, as of now. Their own row is there and locked."""
+    key, now = {"repository_id": repository_id, "sha256": sha256}, datetime.now(UTC)
+    statement = _insert(session, UploadRow).values(**key, created=now)
+    session.execute(statement.on_conflict_do_update(index_elements=[*key], set_={"created": now}))
+
+
+def _insert(session: Session, table: type[Table]) -> Any:
     dialect = session.connection().dialect.name
-    statement: Any = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    inserted = statement.values(**values).on_conflict_do_nothing().returning(literal(1))
-    return session.execute(inserted).first() is not None
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def repository(session: Session, name: str, kind: str = MODEL, *, lock: bool = True) -> RepositoryRow:
@@ -66,7 +85,7 @@ def repository(session: Session, name: str, kind: str = MODEL, *, lock: bool = T
         )
         row = session.scalar(query.where(RepositoryRow.id == former.scalar_subquery()))
     if row is None:
-        raise RepositoryNotFound(f"there is no repository {name}", "See the list of repositories; a publish makes one.")
+        raise no_repository(name)
     return row
 
 
@@ -115,6 +134,11 @@ def version_of(session: Session, repository_id: int, number: str) -> VersionRow:
 
 def _version(repository_id: int, number: str) -> Select[VersionRow]:
     return select(VersionRow).where(VersionRow.repository_id == repository_id, VersionRow.number == number)
+
+
+def no_repository(name: str) -> RepositoryNotFound:
+    """What whoever asks for a repository is told: the same whether there is none, or none for them."""
+    return RepositoryNotFound(f"there is no repository {name}", "Check the id and your token.")
 
 
 def no_version(name: str, number: str) -> VersionNotFound:

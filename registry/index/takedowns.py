@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from registry.errors import RepositoryNotFound
 from registry.index import events, facts, rows
 from registry.index.database import Database
 from registry.index.events import Event
@@ -39,7 +38,7 @@ class Takedowns:
         with self._database.write() as session:
             row = session.get(RepositoryRow, repository.id, with_for_update=True)
             if row is None:
-                raise RepositoryNotFound(f"there is no repository {repository.name}", "See the list of repositories.")
+                raise rows.no_repository(repository.name)
             version = rows.version(session, row, number)
             if version.removed:
                 return

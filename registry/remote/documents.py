@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from registry.errors import InvalidReference
 from registry.finding import AdapterFacts, AdapterFound
 from registry.protocol import AliasChange, Status, Version
+from registry.selector import check_repository, check_version
+
+Digest = Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}\\Z")]
+Commit = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}\\Z")]
 
 
 class VersionDocument(msgspec.Struct):
@@ -16,10 +21,17 @@ class VersionDocument(msgspec.Struct):
 
     repository: str
     number: str
-    digest: str
-    commit: str
+    digest: Digest
+    commit: Commit
     status: Status
     reason: str
+
+    def __post_init__(self) -> None:
+        try:
+            check_repository(self.repository)
+            check_version(self.number)
+        except InvalidReference as error:
+            raise ValueError(error.message) from error
 
     def version(self) -> Version:
         """The value of it."""
@@ -73,7 +85,7 @@ class FoundDocument(msgspec.Struct):
 
     repository: str
     version: str
-    digest: str
+    digest: Digest
     status: Status
     base: str
     base_fingerprint: str | None

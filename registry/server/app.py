@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
+from registry.errors import RegistryError
 from registry.server import health
 from registry.server.access_log import AccessLog
 from registry.server.adapters import (
@@ -22,7 +23,9 @@ from registry.server.adapters import (
     withdrawals,
 )
 from registry.server.adapters import search as adapter_search
+from registry.server.downloads import SECONDS as DOWNLOADS_SECONDS
 from registry.server.hub import (
+    absent,
     access,
     accounts,
     cards,
@@ -45,6 +48,8 @@ from registry.server.hub import (
     xet,
 )
 from registry.server.metrics import Metrics
+from registry.server.repeated import Repeated
+from registry.server.sender import SECONDS as SENDER_SECONDS
 from registry.server.sender import Sender
 from registry.server.services import Services
 from registry.server.settings import Settings
@@ -54,6 +59,7 @@ from registry.server.wire.limits import Limiter, RateLimits, parse_limit
 from registry.server.wire.observed import Observed
 from registry.server.wire.quoting import RawPath
 
+JANITOR_SECONDS = 3600.0  # what processes left unfinished when they died is cleared away at the start, and then
 ADAPTERS = (about, adapter_search, references, versions, aliases, withdrawals, changes, keys, webhooks, audit)
 HUB = (
     health,
@@ -77,7 +83,18 @@ HUB = (
     access,
     resolve,
     home,
-)  # resolve and home last, also behind ADAPTERS: their paths begin with anything
+    absent,
+)  # resolve, home and absent last, also behind ADAPTERS: their paths begin with anything
+
+
+def _beside(services: Services) -> list[Repeated]:
+    """What is done beside requests."""
+    sender = Sender(services.webhooks, services.settings.private_webhooks)
+    return [
+        Repeated("sender", sender.send_due, SENDER_SECONDS),
+        Repeated("downloads", services.downloads.note, DOWNLOADS_SECONDS),
+        Repeated("janitor", services.scratch.clean, JANITOR_SECONDS),
+    ]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -92,17 +109,21 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sender = Sender(services.webhooks, settings.private_webhooks)
-        sender.start()
+        beside = _beside(services)
+        for one in beside:
+            one.start()
         yield
-        sender.stop()
+        for one in beside:
+            one.stop()
+        with suppress(RegistryError):  # a database that is gone must not keep the server from ending
+            services.downloads.note()
         services.close()
         log.close()
 
     app = FastAPI(title="adapterhub", description=ABOUT, lifespan=lifespan)
     app.state.services = services
     app.state.metrics = metrics = Metrics(services.database)
-    for documented in ADAPTERS:
+    for documented in ADAPTERS:  # first: the Hub's paths that begin with anything are those of these, too
         app.include_router(documented.router)
     for part in HUB:
         app.include_router(part.router, include_in_schema=False)

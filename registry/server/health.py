@@ -17,8 +17,8 @@ logger = logging.getLogger("registry.server")
 
 
 @router.get("/health")
-def health() -> dict[str, str]:
-    """The process answers."""
+async def health() -> dict[str, str]:
+    """The process answers, even where all threads wait for the database."""
     return {"status": "ok"}
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from registry.errors import NotAuthenticated, NotPermitted, RepositoryNotFound
+from registry.errors import NotAuthenticated, NotPermitted
 from registry.index.repositories import Repository
+from registry.index.rows import no_repository
 from registry.index.tokens import Holder
 
 READ, WRITE, ADMIN = "read", "write", "admin"
@@ -102,7 +103,7 @@ class Principal:
             NotAuthenticated, NotPermitted: as for `require`.
         """
         if not self.sees(repository):
-            raise RepositoryNotFound(f"there is no repository {repository.name}", "Check the id and your token.")
+            raise no_repository(repository.name)
         if right != READ:
             self.require(right, repository.namespace)
 

@@ -1,12 +1,10 @@
-"""Sends webhook messages: one thread a server process, any number of processes."""
+"""Sends webhook messages; any number of server processes may do so at once."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-import logging
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,67 +12,48 @@ from typing import Any
 import httpx2
 from standardwebhooks import Webhook
 
-from registry.errors import InvalidReference, RegistryError
+from registry.errors import InvalidReference
 from registry.index.webhooks import Claim, Webhooks
 from registry.server.reach import check_address
 
-TIMEOUT = 15.0  # seconds of a whole try; Standard Webhooks 1.0 recommends 15 to 30
-IDLE = 1.0  # seconds between looks at what is due
+TIMEOUT = 15.0  # seconds, for all of a try; Standard Webhooks 1.0 recommends 15 to 30
+SECONDS = 1.0  # between looks at what is due
 AT_ONCE = 16
 
 Outcome = tuple[int | None, str]
 """The status of the answer, None without one, and what was wrong."""
 
-logger = logging.getLogger("registry.server.webhooks")
-
 
 class Sender:
-    """Delivers what is due, until `stop`."""
+    """Delivers what is due."""
 
-    def __init__(self, webhooks: Webhooks, allow_private: bool) -> None:
+    def __init__(self, webhooks: Webhooks, allow_private: bool, timeout: float = TIMEOUT) -> None:
         self._webhooks = webhooks
         self._allow_private = allow_private
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="registry-sender", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the message that is being sent."""
-        self._stop.set()
-        self._thread.join()
+        self._timeout = timeout
 
     def send_due(self) -> int:
-        """Send what is due now, all at once, and return how many messages that were."""
+        """Send what is due now, all at once, and return how many messages that were.
+
+        A receiver that does not answer, or byte by byte, holds up the others for the timeout and no longer.
+        """
         claims = self._webhooks.claim(AT_ONCE)
         if claims:
-            for claim, outcome in zip(claims, asyncio.run(self._send_all(claims)), strict=True):
-                self._webhooks.settle(claim, *outcome)
+            for claim, (status, error) in zip(claims, asyncio.run(self._send_all(claims)), strict=True):
+                self._webhooks.settle(claim, status, error)
         return len(claims)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                sent = self.send_due()
-            except RegistryError as error:  # the database is gone for a while; what is due stays so
-                logger.error("webhooks wait: %s", error.message)
-                sent = 0
-            if not sent:
-                self._stop.wait(IDLE)
-
-    async def _send_all(self, claims: Sequence[Claim]) -> list[Outcome]:
-        async with httpx2.AsyncClient(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client:
+    async def _send_all(self, claims: Sequence[Claim]) -> list[tuple[int | None, str]]:
+        async with httpx2.AsyncClient(timeout=self._timeout, follow_redirects=False, trust_env=False) as client:
             return await asyncio.gather(*(self._send(client, claim) for claim in claims))
 
     async def _send(self, client: httpx2.AsyncClient, claim: Claim) -> Outcome:
         try:
-            async with asyncio.timeout(TIMEOUT):  # of all: an answer that comes byte by byte would never end
+            async with asyncio.timeout(self._timeout):  # of all: an answer that comes byte by byte would never end
                 places = await asyncio.to_thread(check_address, claim.url, self._allow_private)
                 return await _deliver(client, claim, places)
         except TimeoutError:
-            return None, f"no answer in {TIMEOUT:.0f} seconds"
+            return None, f"no answer within {self._timeout:g} seconds"
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, InvalidReference) as error:
             return None, str(error) or type(error).__name__
 

@@ -23,6 +23,7 @@ from registry.index.storage import Storage
 from registry.index.takedowns import Takedowns
 from registry.index.tokens import Tokens
 from registry.index.webhooks import Webhooks
+from registry.server.downloads import Downloads
 from registry.server.settings import Settings
 from registry.server.tickets import Tickets
 from registry.store import BlobStore, Scratch, Staging, open_store
@@ -58,6 +59,7 @@ class Services:
     log: Log
     webhooks: Webhooks
     keys: Keys
+    downloads: Downloads
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
@@ -70,7 +72,7 @@ class Services:
         database = settings.open_database()
         database.check()
         store = open_store(settings.blobs or str(settings.data), settings.data)
-        read_card = card_reader(store.blobs)
+        read_card, repositories = card_reader(store.blobs), Repositories(database)
         return cls(
             settings=settings,
             database=database,
@@ -82,7 +84,7 @@ class Services:
             members=Members(database),
             tokens=Tokens(database),
             access=Access(database),
-            repositories=Repositories(database),
+            repositories=repositories,
             history=History(database, read_card),
             refs=Refs(database),
             discussions=Discussions(database),
@@ -98,6 +100,7 @@ class Services:
             log=Log(database),
             webhooks=Webhooks(database),
             keys=Keys(database),
+            downloads=Downloads(repositories),
         )
 
     def cas_instance(self) -> str:

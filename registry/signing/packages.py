@@ -18,6 +18,7 @@ def needed() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
         raise MissingDependency(
-            f"signatures need the package {error.name}, which is not installed", "pip install 'adapterhub[signing]'"
+            f"signatures need the package {package}, which is not installed", "pip install 'adapterhub[signing]'"
         ) from error

@@ -90,6 +90,11 @@ class BlobStore:
         found = self._objects.stat(_key(sha256))
         return None if found is None else found.size
 
+    def stat(self, sha256: str) -> Stored | None:
+        """Its size and when it was put last, with the sha256 as the key; None where there is none."""
+        found = self._objects.stat(_key(sha256))
+        return found and found._replace(key=sha256)
+
     def read(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
         """Bytes `start` to before `stop` of the blob, in pieces of about 1 MiB, as they are: not verified.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from registry.store.scratch import Scratch
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
-    from obstore.store import ClientConfig, ObjectStore
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 PART = 8 << 20  # bytes of a large object that one request carries
 PARTS = 9_000  # at most; S3 allows 10,000
@@ -32,6 +33,11 @@ CLIENT: ClientConfig = {
     "allow_http": True,  # nothing is at http:// unless the operator names such an endpoint, say a MinIO next door
     "timeout": "1d",  # of a whole answer, which is as slow as whoever downloads it; what stands still has the next one
     "read_timeout": "60s",
+}
+RETRY: RetryConfig = {  # for some seconds; whoever waits for an answer tries again after those
+    "max_retries": 5,
+    "retry_timeout": timedelta(seconds=20),
+    "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2},
 }
 
 
@@ -52,7 +58,7 @@ class BucketObjects:
             RegistryUnavailable: it cannot be reached, or not be listed with these credentials.
         """
         with _faults(url):
-            objects = cls(url, from_url(url, client_options=CLIENT), scratch)
+            objects = cls(url, from_url(url, client_options=CLIENT, retry_config=RETRY), scratch)
             next(iter(obstore.list(objects._store, chunk_size=1)), None)
         return objects
 

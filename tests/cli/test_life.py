@@ -47,6 +47,21 @@ def test_evaluate_takes_other_rows(adapterhub: Run, publish: Publish, tiny_base:
     done = adapterhub("evaluate", "acme/chat", "--data", rows, "--base-path", tiny_base, "--json")
     assert done.code == 0, done.err
     assert done.document["metrics"]["accuracy"]["n"] == 3
+    table = tmp_path / "rows.txt"
+    table.write_text("text,label\ntell me a joke,chat\n", encoding="utf-8")
+    done = adapterhub("evaluate", "acme/chat", "--data", table, "--format", "csv", "--base-path", tiny_base, "--json")
+    assert done.document["metrics"]["accuracy"]["n"] == 1, done.err
+
+
+def test_evaluate_names_bad_rows_before_it_loads_the_base(adapterhub: Run, publish: Publish, tmp_path: Path) -> None:
+    publish("acme/chat@1.0.0")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "tell me a joke", "label": "chat"}\n{"text": "x"}\n', encoding="utf-8")
+    empty = tmp_path / "no-base"
+    empty.mkdir()
+    done = adapterhub("evaluate", "acme/chat", "--data", rows, "--base-path", empty)
+    assert done.code == 1
+    assert done.err.splitlines()[0] == f"error: {rows}:2: no column 'label'"
 
 
 def test_publish_names_the_version(publish: Publish) -> None:

@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hub import DATABASES, HubServer, PostgreSQL, running
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    cluster = PostgreSQL()
-    yield cluster
-    cluster.remove()
+from tests.support.hub import DATABASES, HubServer, running
 
 
 @pytest.fixture(scope="session", params=DATABASES)

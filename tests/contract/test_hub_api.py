@@ -48,7 +48,7 @@ os.makedirs(folder + "/sub")
 sizes = {"a.bin": 100, "sub/b.safetensors": 3_000_000, "c.txt": 11_000_000, "empty.bin": 0, "note.md": 30}
 for path, size in sizes.items():
     with open(f"{folder}/{path}", "wb") as file:
-        file.write(os.urandom(size // 2) + b"\\1\\2\\3\\4" * ((size - size // 2) // 4 + 1))
+        file.write(os.urandom(size // 2).replace(b"\\0", b"0") + b"\\1\\2\\3\\4" * ((size - size // 2) // 4 + 1))
         file.truncate(size)
 api.create_repo(name)
 api.upload_folder(repo_id=name, folder_path=folder)

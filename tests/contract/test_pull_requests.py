@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_hub_api import run
+from tests.contract.client import run_python
 from tests.support.hub import HubServer, client_environment
 
 DISCUSS = """
@@ -133,7 +133,7 @@ def hf(server: HubServer, home: Path, *arguments: str) -> str:
 
 
 def test_the_api_discusses_and_merges(server: HubServer, home: Path) -> None:
-    assert run(DISCUSS, server, home, "admin/discussed").endswith("done\n")
+    assert run_python(DISCUSS, server, home, "admin/discussed").endswith("done\n")
 
 
 @pytest.mark.parametrize("xet", [False, True])
@@ -142,7 +142,7 @@ def test_a_folder_becomes_one_pull_request(server: HubServer, home: Path, tmp_pa
     folder = tmp_path / "folder"
     folder.mkdir()
     commits = "2" if xet else "1"
-    assert run(FOLDER, server, home, f"admin/folder-{xet}", str(folder), commits, xet=xet).endswith("done\n")
+    assert run_python(FOLDER, server, home, f"admin/folder-{xet}", str(folder), commits, xet=xet).endswith("done\n")
 
 
 def test_the_command_line_discusses_and_merges(server: HubServer, home: Path) -> None:
@@ -164,4 +164,4 @@ def test_the_command_line_discusses_and_merges(server: HubServer, home: Path) ->
 
 
 def test_the_api_does_the_small_things(server: HubServer, home: Path) -> None:
-    assert run(SMALL, server, home, "admin/small").endswith("done\n")
+    assert run_python(SMALL, server, home, "admin/small").endswith("done\n")

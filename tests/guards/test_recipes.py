@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,19 @@ def test_it_loads_and_says_what_it_gives(path: Path) -> None:
     heading = path.read_text(encoding="utf-8").partition("\nname")[0]
     assert f"adapterhub train {path.relative_to(ROOT)}" in heading
     assert "Result" in heading
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_data_that_the_readme_shows_is_a_recipes(readme: str) -> None:
+    (block,) = re.findall(
+        r"^```toml\n(.*?)^```$", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    demo = (ROOT / "demo/topic.toml").read_text(encoding="utf-8")
+    table = re.search(r"^\[data\]\n(?:(?!\[).*\n)*", demo, re.MULTILINE)
+    assert table is not None
+    recipe = Recipe.parse(demo.replace(table.group(), block))
+    assert recipe.data.leakage == "drop-train"
+    assert recipe.data.columns == {"text": "body", "label": "queue"}
 
 
 def test_a_broken_recipe_is_refused() -> None:

@@ -46,6 +46,7 @@ epochs = 3
 [training.early_stopping]
 patience = 2
 """
+FILE = 'file = "tickets.jsonl"'
 PREFIX = 'kind = "prefix"\nlength = 16'
 LORA = 'kind = "lora"\nrank = 4\ntargets = ["query"]'
 
@@ -79,6 +80,15 @@ def test_a_recipe_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "place", "hint"),
     [
+        (FILE, FILE + '\nleakage = "drop"', "data.leakage: invalid enum value 'drop'", "Correct"),
+        (FILE, FILE + "\nleakage_threshold = 0.4", "data.leakage_threshold: expected `float` >= 0.5", "Correct"),
+        (FILE, FILE + '\nformat = "xls"', "data.format: invalid enum value 'xls'", "Correct"),
+        (FILE, FILE + '\nformat = "csv"\nhub = { id = "acme/t" }', "data.format: excludes data.hub", "own format"),
+        (FILE, FILE + '\nhub = { name = "acme/t" }', "data.hub.name: unknown key", "config, id, revision"),
+        (FILE, FILE + "\nmax_rows = { trian = 3 }", "data.max_rows.trian: unknown key", "data.max_rows.train"),
+        (FILE, FILE + "\nshots = 2\nmax_rows = { train = 3 }", "data.shots: excludes data.max_rows.train", "one"),
+        (FILE, FILE + "\nshots = 0", "data.shots: expected `int` >= 1", "Correct"),
+        ("epochs = 3", "epochs = 3\nclass_weights = { a = 0 }", "training.class_weights[...]: expected", "Correct"),
         ("epochs = 3", "epoch = 3", "training.epoch: unknown key", "training.epochs"),
         ("rank = 4", "rnak = 4", "method.rnak: unknown key", "method.rank"),
         ("[training]", "[trainign]", "trainign: unknown key", "training"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from registry import LocalRegistry
 from tests.registry.folders import write_adapter
 from tests.registry.places import Place
+from tests.support.bucket import environment, object_store
 
 
 @pytest.fixture
@@ -28,25 +27,15 @@ def adapter(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """The address of an object store on this machine: moto, which speaks S3 from memory and checks no signature."""
-    from moto.server import ThreadedMotoServer  # takes a second: only where a test wants it
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # not a line for each request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    urllib.request.urlopen(urllib.request.Request(f"{address}/bytes", method="PUT")).close()
-    yield address
-    server.stop()
+    with object_store() as running:
+        yield running.url
 
 
 @pytest.fixture
 def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """``s3://bytes/<its own prefix>`` on `s3`, which this process and those it starts find by their environment."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
+    for name, value in environment(s3).items():
+        monkeypatch.setenv(name, value)
     return f"s3://bytes/{uuid.uuid4().hex}"
 
 

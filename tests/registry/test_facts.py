@@ -15,9 +15,11 @@ from registry.finding import AdapterQuery
 from registry.folder.metadata import read_metadata
 from registry.index import Database, facts, tags
 from registry.index.history import History
+from registry.index.pulls import Pulls
 from registry.index.repositories import Repositories
 from registry.index.search import RepositoryQuery, Search
 from registry.index.tables import AdapterRow, BlobRow, RepositoryRow, TagRow, UploadRow
+from registry.index.takedowns import Takedowns
 from registry.index.trees import Delete, Put, TreeEntry
 from tests.registry.folders import FACTS, front_matter, lora_shapes, write_adapter
 
@@ -164,3 +166,39 @@ def test_cards_that_json_cannot_hold(yaml: str, expected: Mapping[str, Any]) -> 
 def test_filters_that_cannot_be_meant_are_refused(filters: dict[str, Any]) -> None:
     with pytest.raises(InvalidReference):
         AdapterQuery(**filters)
+
+
+def test_a_takedown_leaves_nothing_to_find(registry: LocalRegistry, tmp_path: Path) -> None:
+    folder = write_adapter(tmp_path / "adapter", card=front_matter(tags=["leaked"], license="mit"))
+    registry.publish(folder, "acme/intent", "1.0.0", facts=FACTS)
+    database = index(registry)
+    Takedowns(database).take_down(Repositories(database).find("acme/intent"), "1.0.0", "a leak", "ada")
+    assert names(registry, status="any") == []
+    assert tags_of(database) == set()
+    assert Repositories(database).find("acme/intent").card == {}
+
+
+def test_a_merge_takes_the_card_over(tmp_path: Path) -> None:
+    database = Database.in_file(tmp_path / "index.sqlite")
+    repository = Repositories(database).create("acme/x", "model", private=False, author="ada")
+    digest = "1" * 64
+    with database.write() as session:
+        session.execute(insert(BlobRow).values(sha256=digest, size=9, created=repository.created))
+        session.execute(
+            insert(UploadRow).values(repository_id=repository.id, sha256=digest, created=repository.created)
+        )
+    pulls = Pulls(database, lambda entry: CARDS[entry.sha256])
+    change = Put(TreeEntry("README.md", 9, digest, digest[:40]))
+    opened, _ = pulls.propose(repository, "main", [change], "a card", "bob")
+    assert tags_of(database) == set()
+    pulls.merge(repository, opened.number, "ada")
+    assert "license:mit" in tags_of(database)
+    copy = Repositories(database).copy(
+        Repositories(database).find("acme/x"),
+        history(database).revision(repository, "main").commit,
+        "acme/y",
+        private=False,
+        author="ada",
+    )
+    found = Search(database).repositories(RepositoryQuery(tags=["license:mit"])).items
+    assert {one.repository.name for one in found} == {"acme/x", copy.name}

@@ -97,8 +97,8 @@ class Recipes:
         self.base = base
         self.data = data
 
-    def text(self, *, method: str = LORA, training: str = "", data: str = "chat", top: str = "") -> str:
-        """A recipe's text; lines of `training` override the defaults."""
+    def text(self, *, method: str = LORA, training: str = "", data: str = "chat", top: str = "", rows: str = "") -> str:
+        """A recipe's text; lines of `training` override the defaults, `rows` are more of ``[data]``."""
         options = ", ".join(part for part in (f"max_length = {MAX_LENGTH}", OPTIONS.get(data)) if part)
         rates = {"learning_rate": "1e-2", "epochs": "2", "batch_size": "4", "seed": "1"}
         given = dict(line.split(" = ", 1) for line in training.splitlines())
@@ -119,6 +119,8 @@ options = {{ {options} }}
 name = "{data}"
 licence = "cc0-1.0"
 {files}
+leakage = "warn"  # the rows are made of few words
+{rows}
 [method]
 {method}
 [training]

@@ -27,7 +27,7 @@ class DiscussionRow(Table):
     author: Mapped[str] = mapped_column(String(96))
     status: Mapped[str] = mapped_column(String(8))
     base: Mapped[str | None] = mapped_column(String(256))
-    start: Mapped[str | None] = mapped_column(ForeignKey("commits.oid"))
+    start: Mapped[str | None] = mapped_column(ForeignKey("commits.oid"), index=True)
     merged: Mapped[str | None] = mapped_column(String(40))
     created: Mapped[datetime]
 

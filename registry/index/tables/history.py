@@ -1,4 +1,8 @@
-"""The Hub's own model of content: commits, their trees, the refs that name them, and the bytes that they need."""
+"""The Hub's own model of content: commits, their trees, the refs that name them, and the bytes that they need.
+
+Whatever refers to commits or bytes has an index for that: garbage collection removes them, and for each of them the
+database looks whether something still refers to it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,10 @@ from registry.index.tables.base import Table
 
 
 class CommitRow(Table):
-    """A state of a repository's files. `oid`: 40 hex digits, as Hub clients expect; `message` begins with its title."""
+    """A state of a repository's files. `oid`: 40 hex digits, as Hub clients expect; `message` begins with its title.
+
+    `orphaned` is when garbage collection first found that nothing names it; it goes some time after that.
+    """
 
     __tablename__ = "commits"
     oid: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -19,6 +26,7 @@ class CommitRow(Table):
     message: Mapped[str]
     author: Mapped[str] = mapped_column(String(96), default="")  # "": made without a server
     created: Mapped[datetime]
+    orphaned: Mapped[datetime | None]
 
 
 class CommitParentRow(Table):
@@ -27,7 +35,7 @@ class CommitParentRow(Table):
     __tablename__ = "commit_parents"
     commit: Mapped[str] = mapped_column(ForeignKey("commits.oid"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    parent: Mapped[str] = mapped_column(ForeignKey("commits.oid"))
+    parent: Mapped[str] = mapped_column(ForeignKey("commits.oid"), index=True)
 
 
 class TreeEntryRow(Table):
@@ -57,7 +65,7 @@ class RefRow(Table):
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)
     name: Mapped[str] = mapped_column(String(256), primary_key=True)
-    commit: Mapped[str] = mapped_column(ForeignKey("commits.oid"))
+    commit: Mapped[str] = mapped_column(ForeignKey("commits.oid"), index=True)
     version: Mapped[str | None] = mapped_column(String(96))
 
 
@@ -73,10 +81,11 @@ class BlobRow(Table):
 class UploadRow(Table):
     """Bytes that somebody who may write to a repository sent for it: a commit there may name them by their sha256.
 
-    Knowing the sha256 of somebody else's private file is not enough to commit it, and so to read it.
+    Knowing the sha256 of somebody else's private file is not enough to commit it, and so to read it. `created` is when
+    they sent them last, or were told last that they need not.
     """
 
     __tablename__ = "uploads"
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
-    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), primary_key=True, index=True)
     created: Mapped[datetime] = mapped_column(index=True)

@@ -21,7 +21,7 @@ class VersionRow(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"))
     number: Mapped[str] = mapped_column(String(96))
-    commit: Mapped[str] = mapped_column(ForeignKey("commits.oid"))
+    commit: Mapped[str] = mapped_column(ForeignKey("commits.oid"), index=True)
     digest: Mapped[str] = mapped_column(String(71))
     manifest: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)  # not read where versions are listed
     derived: Mapped[bool]

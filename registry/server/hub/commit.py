@@ -77,8 +77,7 @@ async def commit(
             draft = read(hub, repository, body)
             what = (repository, revision, draft.changes, draft.message, caller.name, draft.parent)
             (hub.pulls.foresee if proposed else hub.history.foresee)(*what)  # so that what is refused leaves no bytes
-            for entry, file in draft.sent:
-                hub.store.put(file, entry.sha256, move=True)
+            files.store_files(hub, draft.sent)
             files.grant(hub, repository, [entry for entry, _ in draft.sent])
             return hub.pulls.propose(*what) if proposed else (None, hub.history.commit(*what))
 

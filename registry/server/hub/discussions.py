@@ -129,7 +129,8 @@ def details(
     sides = hub.pulls.sides(repository, number)
     changes = {"base": f"refs/heads/{found.base}"} | ({"mergeCommitId": found.merged} if found.merged else {})
     about |= {"changes": changes, "filesWithConflicts": list(sides.conflicts) or False}
-    return about | ({"diff": unified(hub, sides.start, sides.head)} if diff else {})
+    shown = diff and caller.downloads(repository, hub.access.is_accepted)
+    return about | ({"diff": unified(hub, sides.start, sides.head)} if shown else {})
 
 
 @router.post(ONE + "/comment")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from registry.index import tags
 from registry.index.search import Listed
+from registry.server.hub import inferred
 from registry.server.hub.tree import blob_id, lfs_of
 from registry.server.principal import WRITE
 from registry.server.wire import notices
@@ -46,6 +47,10 @@ def info(
         "disabled": False,
         "spaces": [],
     }
+    if repository.kind == "model":
+        for name, value in inferred.of(hub, tree).items():
+            about[name] = about.get(name) or value
+        about["model-index"] = repository.card.get("model-index")
     return about if expand is None else {name: about[name] for name in about if name in {"_id", "id", *expand}}
 
 

@@ -69,11 +69,10 @@ def batch(body: Batch, repository: Readable, hub: Hub, caller: Caller, endpoint:
     """Where to send each object; one that is here already gets no address."""
     multipart = "multipart" in body.transfers
     caller.check_part(repository)
-    granted = files.granted(hub, repository, [one.oid for one in body.objects])
+    here = files.renewed(hub, repository, [one.oid for one in body.objects])
     objects = []
     for one in body.objects:
-        missing = one.oid not in granted
-        actions = _actions(hub, repository, caller, endpoint, one, multipart) if missing else {}
+        actions = {} if one.oid in here else _actions(hub, repository, caller, endpoint, one, multipart)
         objects.append({"oid": one.oid, "size": one.size} | actions)
     parted = multipart and any(one.size > PART_BYTES for one in body.objects)
     return JSONResponse({"transfer": "multipart" if parted else "basic", "objects": objects}, media_type=MEDIA_TYPE)
@@ -105,7 +104,7 @@ async def send_part(
             raise InvalidReference(
                 f"part {number} has {size:,} bytes, which is not what it must have", "Send it again."
             )
-        etag = sha256_of(file)
+        etag = await run_in_threadpool(sha256_of, file)
         await run_in_threadpool(hub.staging.put, _part(wanted, number), file, move=True)
     return Response(status_code=200, headers={"ETag": f'"{etag}"'})
 

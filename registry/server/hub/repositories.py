@@ -73,6 +73,8 @@ def create(body: NewRepository, hub: Hub, caller: Caller, endpoint: Endpoint) ->
     try:
         first = files.store_bytes(hub, attributes.DEFAULT, attributes.NAME)
         made = hub.repositories.create(name, kind, private=private, author=caller.name, first=first)
+        if hub.store.size(first.sha256) is None:  # garbage, until the repository named it
+            files.store_bytes(hub, attributes.DEFAULT, attributes.NAME)
     except RepositoryExists as error:
         known = failure(409, "You already created this " + kind + " repo: " + error.message, error.code)
         content = {"error": error.message, "url": address(endpoint, kind, _name_of(hub, name, kind))}

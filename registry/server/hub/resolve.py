@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from registry.errors import EntryNotFound
 from registry.index.trees import TreeEntry
 from registry.server.wire import notices
+from registry.server.wire.conditions import is_wanted, names
 from registry.server.wire.context import Downloadable, Hub
 from registry.server.wire.failures import failure
 from registry.server.wire.quoting import FILES
@@ -27,7 +30,9 @@ def resolve(request: Request, hub: Hub, repository: Downloadable, revision: str,
     if entry is None:
         raise EntryNotFound(f"{path} does not exist on {revision}", "See the list of files.")
     headers = _headers(entry, found.commit) | notices.yanked(revision, found.yanked)
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    if not is_wanted(request.headers.get("if-match"), headers["ETag"]):
+        return failure(412, "The file is another one by now", "precondition")
+    if (held := request.headers.get("if-none-match")) and names(held, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     try:
         part = parse(_range_of(request, headers["ETag"]), entry.size)
@@ -42,8 +47,8 @@ def resolve(request: Request, hub: Hub, repository: Downloadable, revision: str,
     status = 206 if part else 200
     if request.method == "HEAD" or not entry.size:
         return Response(status_code=status, headers=headers)
-    if request.headers.get("x-hf-download-counter") and start == 0:
-        hub.repositories.count_download(repository)
+    if start == 0:
+        hub.downloads.add(repository, path)
     return StreamingResponse(hub.store.read(entry.sha256, start, stop), status, headers)
 
 
@@ -54,14 +59,19 @@ def _range_of(request: Request, etag: str) -> str | None:
 
 
 def _headers(entry: TreeEntry, commit: str) -> dict[str, str]:
-    name = entry.path.rpartition("/")[2].encode("ascii", errors="replace").decode().replace('"', "'")
     return {
         "ETag": f'"{entry.etag}"',
         "X-Repo-Commit": commit,
         "X-Linked-Etag": f'"{entry.etag}"',
         "X-Linked-Size": str(entry.size),
         "Content-Type": "application/octet-stream",  # whatever it is, no browser is to run it
-        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Disposition": _disposition(entry.path.rpartition("/")[2]),
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "bytes",
     }
+
+
+def _disposition(name: str) -> str:
+    """To save it under its name: in ASCII for all, and as it is (RFC 6266, RFC 8187) where that differs."""
+    plain = name.encode("ascii", errors="replace").decode().replace('"', "'")
+    return f'attachment; filename="{plain}"' + ("" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from registry.errors import EntryNotFound
-from registry.index.trees import TreeEntry
+from registry.index.trees import TreeEntry, above
 from registry.server.wire.context import Endpoint, Hub, Pinned
 from registry.server.wire.pages import next_page
 from registry.server.wire.quoting import REPOSITORY
@@ -99,9 +99,9 @@ def _paths(inside: Mapping[str, TreeEntry], prefix: str = "", recursive: bool = 
     for path in sorted(inside):
         steps = path.removeprefix(prefix).split("/")
         if len(steps) > 1 and before != (before := path.rpartition("/")[0]):
-            above = {prefix + "/".join(steps[:depth]) for depth in range(1, len(steps) if recursive else 2)}
-            yield from above - known
-            known = above
+            folders = {prefix + "/".join(steps[:depth]) for depth in range(1, len(steps) if recursive else 2)}
+            yield from folders - known
+            known = folders
         if recursive or len(steps) == 1:
             yield path
 
@@ -113,7 +113,7 @@ def _described(paths: Sequence[str], inside: Mapping[str, TreeEntry]) -> list[di
     """
     digests = {path: hashlib.sha1(usedforsecurity=False) for path in paths if path not in inside}
     for entry in inside.values() if digests else ():
-        for folder in _above(entry.path):
+        for folder in above(entry.path):
             if digest := digests.get(folder):
                 digest.update(f"{entry.path} {entry.etag}\n".encode())
     return [
@@ -128,7 +128,7 @@ def _with_commits(hub: Hub, page: list[dict[str, Any]], inside: Mapping[str, Tre
     """Each with the commit that changed it last; a folder's is the newest of its files'."""
     changed: dict[str, set[str]] = {one["path"]: set() for one in page}
     for entry in inside.values():
-        for path in (entry.path, *_above(entry.path)):
+        for path in (entry.path, *above(entry.path)):
             if entry.changed and path in changed:
                 changed[path].add(entry.changed)
     commits = hub.history.commits(list(set[str]().union(*changed.values())))
@@ -139,9 +139,3 @@ def _with_commits(hub: Hub, page: list[dict[str, Any]], inside: Mapping[str, Tre
         about = last and {"id": last.oid, "title": last.title, "date": stamp(last.created)}
         described.append(one | {"lastCommit": about, "securityFileStatus": None})
     return described
-
-
-def _above(path: str) -> Iterator[str]:
-    """The folders that a file is in."""
-    steps = path.split("/")
-    return ("/".join(steps[:depth]) for depth in range(1, len(steps)))

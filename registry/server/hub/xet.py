@@ -109,7 +109,7 @@ def _refuse_too_large(described: Sequence[ShardFile], most: int) -> None:
 
 def _receive(hub: Services, ticket: XetTicket, described: ShardFile, target: Path) -> None:
     repository = hub.repositories.find(ticket.name, ticket.kind)
-    known = described.sha256 and files.granted(hub, repository, [described.sha256])
+    known = described.sha256 and files.renewed(hub, repository, [described.sha256])
     if known:
         return
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from registry.errors import GatedRepository, InvalidReference, NotAuthenticated, RepositoryNotFound
 from registry.index.repositories import Repository
-from registry.index.rows import MODEL
+from registry.index.rows import MODEL, no_repository
 from registry.index.tokens import Holder
 from registry.selector import check_repository
 from registry.server.principal import READ, WRITE, Principal
@@ -71,7 +71,7 @@ def visible(hub: Services, caller: Principal, name: str, kind: str = MODEL, *, h
         found = hub.releases.hidden(name) if hidden else hub.repositories.find(name, kind)
         caller.check(READ, found)
     except RepositoryNotFound as error:
-        raise RepositoryNotFound(f"there is no repository {name}", "Check the id and your token.") from error
+        raise no_repository(name) from error
     return found
 
 
@@ -82,8 +82,6 @@ def readable(request: Request, hub: Hub, caller: Caller) -> Repository:
         RepositoryNotFound: there is none, or none for them.
     """
     path = request.path_params
-    if "namespace" not in path:  # an id without one: none is kept here
-        raise RepositoryNotFound(f"there is no repository {path['name']}", "Write its id as owner/name.")
     name = f"{path['namespace']}/{path['name']}"
     try:
         check_repository(name)
@@ -106,7 +104,7 @@ def pinned(request: Request, hub: Hub, caller: Caller) -> Repository:
         return readable(request, hub, caller)
     except RepositoryNotFound:
         revision = path.get("revision", "")
-        if path.get("kind", MODEL) != MODEL or "namespace" not in path or not _COMMIT.fullmatch(revision):
+        if path.get("kind", MODEL) != MODEL or not _COMMIT.fullmatch(revision):
             raise
         found = visible(hub, caller, f"{path['namespace']}/{path['name']}", hidden=True)
         if not hub.releases.pins(found, revision):

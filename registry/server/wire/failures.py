@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import sqlite3
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from registry import errors
@@ -43,6 +46,7 @@ STATUSES: tuple[tuple[type[errors.RegistryError], int, str], ...] = (
     (errors.InvalidReference, 400, ""),
     (errors.InvalidAccess, 400, ""),
     (errors.MissingBytes, 400, ""),
+    (errors.BadUpload, 400, ""),
     (errors.TooLarge, 413, ""),
     (errors.RateLimited, 429, ""),
     (errors.RegistryUnavailable, 503, ""),
@@ -50,6 +54,7 @@ STATUSES: tuple[tuple[type[errors.RegistryError], int, str], ...] = (
 ANONYMOUS = {"RepoNotFound", "GatedRepo"}  # 401 for who sent no token: one might help
 UNAVAILABLE = "The server cannot do that now. Try again later; if it goes on, tell its operator."
 FULL = {errno.ENOSPC, errno.EDQUOT}
+RETRY_SECONDS = 5  # after which it is worth trying again what could not be done now
 
 logger = logging.getLogger("registry.server")
 
@@ -60,6 +65,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OSError, _system)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
 
 
 def failure(
@@ -80,12 +86,16 @@ def failure(
 def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, errors.RegistryError):
         raise error
+    if _is_full(error.__cause__):
+        return _system(request, error)
     status, error_code = next(((status, code) for kind, status, code in STATUSES if isinstance(error, kind)), (500, ""))
     if error_code in ANONYMOUS and "authorization" not in request.headers:
         status = 401
     headers = dict(getattr(request.state, "failure_headers", {}))
     if isinstance(error, errors.RateLimited):
         headers["Retry-After"] = str(error.seconds)
+    if isinstance(error, errors.RegistryUnavailable):
+        headers["Retry-After"] = str(RETRY_SECONDS)
     if status >= 500:
         _log(request, error)
         if error.__cause__ is not None:  # made from an error of a library, whose words may tell of the inside
@@ -111,7 +121,7 @@ def _system(request: Request, error: Exception) -> Response:
     if isinstance(error, TimeoutError):
         return failure(408, "The request's body came too slowly", "slow")
     _log(request, error)
-    if isinstance(error, OSError) and error.errno in FULL:
+    if _is_full(error) or _is_full(error.__cause__):
         return failure(507, "The server's disk is full. Nothing was stored; tell its operator.", "full")
     return failure(500, "The server failed to read or write a file. Tell its operator.", "system")
 
@@ -120,6 +130,20 @@ def _log(request: Request, error: Exception) -> None:
     """The whole of it, for the operator, with the id that the client is told."""
     identity = getattr(request.state, "request_id", "")
     logger.error("request %s: %s %s: %s", identity, request.method, request.scope["path"], error, exc_info=error)
+
+
+def _disconnected(request: Request, error: Exception) -> Response:
+    """Nobody reads this: the client went away before it had sent all. No fault of the server's, so not logged."""
+    return failure(400, "The body ended before its end", "disconnected")
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether a disk had no room: for a file, or for SQLite's."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    if isinstance(error, DBAPIError):
+        return _is_full(error.orig)
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def one_line(message: str) -> str:

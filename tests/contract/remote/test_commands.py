@@ -18,6 +18,9 @@ from tests.support.hub import CLI, ROOT, HubServer, client_environment
 Open = Callable[..., Registry]
 Publish = Callable[..., Version]
 
+# What is under test is the client: which database the server has is nothing that it can notice.
+pytestmark = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+
 
 class Commands:
     """Runs ``adapterhub`` in processes of a home of their own, against a Hub that only ``--registry`` names."""

@@ -71,6 +71,12 @@ def test_what_cannot_be_a_version_is_refused_before_anything_is_sent(
     assert hub.seen == []
 
 
+def test_a_card_that_the_hub_does_not_accept(hub: Front, opened: Open, tmp_path: Path, name: str) -> None:
+    folder = write_adapter(tmp_path / "a", card="---\nmodel-index: not a list\n---\n")
+    with pytest.raises(AdmissionRefused, match="does not accept"):
+        opened(hub).publish(folder, name, "1.0.0", facts=FACTS)
+
+
 def test_a_version_holds_its_own_files_only(hub: Front, opened: Open, publish: Publish, name: str) -> None:
     registry = opened(hub)
     api = registry.endpoint.api  # type: ignore[attr-defined]

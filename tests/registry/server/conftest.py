@@ -12,7 +12,7 @@ from registry.index.accounts import ORGANISATION, USER
 from registry.server.app import create_app
 from registry.server.services import Services
 from registry.server.settings import Settings
-from tests.support.hub import DATABASES, PostgreSQL
+from tests.support.hub import DATABASES
 from tests.support.hub_app import HubApp
 
 
@@ -59,17 +59,10 @@ def acme(hub: Services) -> str:
     return "acme"
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    cluster = PostgreSQL()
-    yield cluster
-    cluster.remove()
-
-
 @pytest.fixture(params=DATABASES)
 def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HubApp]:
     """With the public repository ``alice/m``."""
-    database = request.getfixturevalue("postgresql").create() if request.param == "postgresql" else ""
+    database = request.getfixturevalue("postgresql").migrated() if request.param == "postgresql" else ""
     made = HubApp(tmp_path / "hub", database)
     made.create()
     yield made

@@ -294,3 +294,13 @@ def _git_commit(root: Path, files: dict[str, bytes], parent: str = "") -> str:
 
 def _binary(path: str, data: bytes) -> str:
     return "\0" + hashlib.sha256(path.encode() + b"\0" + data).hexdigest()
+
+
+def test_what_changed_is_shown_to_who_may_read_the_files(app: HubApp) -> None:
+    app.commit("alice", {"a": b"secret\n"}, create_pr=True)
+    repository = app.hub.repositories.find("alice/m")
+    app.hub.repositories.settings(repository, "alice", gated="manual")
+    app.token("bob")
+    assert "diff" not in app.get("bob", "/api/models/alice/m/discussions/1?diff=1")
+    app.hub.access.grant(repository, "bob", "alice")
+    assert "+secret" in app.get("bob", "/api/models/alice/m/discussions/1?diff=1")["diff"]

@@ -117,3 +117,14 @@ def test_addresses_for_people_lead_to_what_the_api_says(app: HubApp, path: str, 
     assert (answer.status_code, answer.headers["location"]) == (307, f"http://testserver{target}")
     assert app.send("", "GET", "/api/none").status_code == 404
     assert app.get("", "/")["name"] == "adapterhub"
+
+
+def test_a_copy_is_for_who_may_read_the_files(app: HubApp) -> None:
+    app.commit("alice", {"secret": b"1"})
+    repository = app.hub.repositories.find("alice/m")
+    app.hub.repositories.settings(repository, "alice", gated="manual")
+    body = {"repository": "bob/m"}
+    assert app.send("bob", "POST", f"{HERE}/duplicate", json=body).status_code == 403
+    app.hub.access.grant(repository, "bob", "alice")
+    app.post("bob", f"{HERE}/duplicate", body)
+    assert app.files(repository="bob/m") == {"secret": b"1"}

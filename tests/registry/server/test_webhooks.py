@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -192,3 +195,28 @@ def test_an_old_secret_holds_while_it_is_being_replaced(heard: Heard) -> None:
     with NoticeListener(["whsec_" + "A" * 32, SECRET], heard.add) as listener:
         assert httpx2.post(listener.url, content=body, headers=signed(SECRET, datetime.now(UTC))).status_code == 204
         heard.wait()
+
+
+def test_one_who_never_ends_an_answer_holds_up_nobody(hub: Services, ada: dict[str, str], repository: str) -> None:
+    """A receiver that sends a byte of a header now and then is no reason for the others to wait."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as slow, NoticeListener([], lambda _: None) as quick:
+
+        def drip() -> None:
+            connection, _ = slow.accept()
+            with connection, contextlib.suppress(OSError):
+                while not over.wait(0.05):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        for url in (f"http://127.0.0.1:{slow.getsockname()[1]}/", quick.url):
+            hub.webhooks.add("ada", None, url, ["alias.moved"], "ada")
+        happen(hub)
+        began = time.monotonic()
+        assert Sender(hub.webhooks, allow_private=True, timeout=1.0).send_due() == 2
+        assert time.monotonic() - began < 10
+        over.set()
+        thread.join()
+    first, second = (hub.webhooks.deliveries("ada", number, 10)[0] for number in (1, 2))
+    assert (first.status, second.status) == (None, 401)

@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("author", sa.String(length=96), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("orphaned", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name=op.f("fk_commits_repository_id")),
         sa.PrimaryKeyConstraint("oid", name=op.f("pk_commits")),
     )
@@ -137,6 +138,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_discussions")),
         sa.UniqueConstraint("repository_id", "number", name=op.f("uq_discussions_repository_id_number")),
     )
+    with op.batch_alter_table("discussions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_discussions_start"), ["start"], unique=False)
+
     op.create_table(
         "former_names",
         sa.Column("kind", sa.String(length=8), nullable=False),
@@ -245,6 +249,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_uploads_created"), ["created"], unique=False)
+        batch_op.create_index(batch_op.f("ix_uploads_sha256"), ["sha256"], unique=False)
 
     op.create_table(
         "webhooks",
@@ -273,6 +278,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["parent"], ["commits.oid"], name=op.f("fk_commit_parents_parent")),
         sa.PrimaryKeyConstraint("commit", "position", name=op.f("pk_commit_parents")),
     )
+    with op.batch_alter_table("commit_parents", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_commit_parents_parent"), ["parent"], unique=False)
+
     op.create_table(
         "deliveries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -318,6 +326,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name=op.f("fk_refs_repository_id")),
         sa.PrimaryKeyConstraint("repository_id", "kind", "name", name=op.f("pk_refs")),
     )
+    with op.batch_alter_table("refs", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_refs_commit"), ["commit"], unique=False)
+
     op.create_table(
         "tree_entries",
         sa.Column("commit", sa.String(length=40), nullable=False),
@@ -352,6 +363,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("repository_id", "number", name=op.f("uq_versions_repository_id_number")),
     )
     with op.batch_alter_table("versions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_versions_commit"), ["commit"], unique=False)
         batch_op.create_index("ix_versions_digest", ["digest"], unique=False)
 
     op.create_table(
@@ -393,12 +405,16 @@ def downgrade() -> None:
     op.drop_table("adapters")
     with op.batch_alter_table("versions", schema=None) as batch_op:
         batch_op.drop_index("ix_versions_digest")
+        batch_op.drop_index(batch_op.f("ix_versions_commit"))
 
     op.drop_table("versions")
     with op.batch_alter_table("tree_entries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tree_entries_sha256"))
 
     op.drop_table("tree_entries")
+    with op.batch_alter_table("refs", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_refs_commit"))
+
     op.drop_table("refs")
     with op.batch_alter_table("discussion_events", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_discussion_events_discussion_id"))
@@ -409,6 +425,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_deliveries_due")
 
     op.drop_table("deliveries")
+    with op.batch_alter_table("commit_parents", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_commit_parents_parent"))
+
     op.drop_table("commit_parents")
     with op.batch_alter_table("webhooks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_webhooks_repository_id"))
@@ -416,6 +435,7 @@ def downgrade() -> None:
 
     op.drop_table("webhooks")
     with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_uploads_sha256"))
         batch_op.drop_index(batch_op.f("ix_uploads_created"))
 
     op.drop_table("uploads")
@@ -448,6 +468,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_former_names_repository_id"))
 
     op.drop_table("former_names")
+    with op.batch_alter_table("discussions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_discussions_start"))
+
     op.drop_table("discussions")
     with op.batch_alter_table("commits", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_commits_repository_id"))

@@ -10,14 +10,13 @@ does with its options, where a base's files are, or how anything is trained: tho
     init_from = "acme/spam@1.2.0"     # optional: start from a published version instead of from nothing
     [base] id, path, revision
     [task] name, [task.options]       # options are the task's own
-    [data] name, licence, columns, and either train + validation + test or file + split
+    [data] name, licence, columns, either train + validation + test or file + split, and more: see data.py
     [method] kind = "lora" | "prefix" and what that kind takes
     [training] optimizer, schedule, lengths, seed, [training.early_stopping]
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -25,23 +24,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 
 from adapterhub.errors import RecipeError
+from adapterhub.recipe.data import Data, HubData, MaxRows, Split
+from adapterhub.recipe.part import BelowOne, Count, Name, NotNegative, Part, Positive, Seed, unknown_key
 from registry.folder.config import MAX_RANK, MAX_VIRTUAL_TOKENS
 
-Count = Annotated[int, Meta(ge=1)]
 Rank = Annotated[int, Meta(ge=1, le=MAX_RANK)]  # a registry admits no more, of either
 Length = Annotated[int, Meta(ge=1, le=MAX_VIRTUAL_TOKENS)]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
-BelowOne = Annotated[float, Meta(ge=0, lt=1)]
-Fraction = Annotated[float, Meta(gt=0, lt=1)]
-Name = Annotated[str, Meta(min_length=1)]
-
-
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One table of a recipe: frozen, and closed to keys it does not name."""
 
 
 class Base(Part, frozen=True, kw_only=True):
@@ -56,28 +47,7 @@ class TaskChoice(Part, frozen=True, kw_only=True):
     """The task by its Hub pipeline tag, and the options that task defines."""
 
     name: Name
-    options: dict[str, Any] = {}
-
-
-class Split(Part, frozen=True, kw_only=True):
-    """Shares of one file that become validation and test rows, drawn by a seeded hash of each row's input."""
-
-    validation: Fraction
-    test: Fraction
-    seed: int = 13
-
-
-class Data(Part, frozen=True, kw_only=True):
-    """Where the rows are. Relative files start from ``ADAPTERHUB_DATA``; `columns` maps the task's to the file's."""
-
-    name: Name
-    licence: Name
-    train: str | None = None
-    validation: str | None = None
-    test: str | None = None
-    file: str | None = None
-    split: Split | None = None
-    columns: dict[str, str] = {}
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class Lora(Part, tag="lora", tag_field="kind", frozen=True, kw_only=True):
@@ -94,8 +64,8 @@ class Lora(Part, tag="lora", tag_field="kind", frozen=True, kw_only=True):
     layers: list[Annotated[int, Meta(ge=0)]] | None = None
     rslora: bool = False
     dora: bool = False
-    rank_pattern: dict[str, Rank] = {}
-    alpha_pattern: dict[str, Count] = {}
+    rank_pattern: dict[str, Rank] = field(default_factory=dict)
+    alpha_pattern: dict[str, Count] = field(default_factory=dict)
 
 
 class Prefix(Part, tag="prefix", tag_field="kind", frozen=True, kw_only=True):
@@ -118,8 +88,9 @@ class EarlyStopping(Part, frozen=True, kw_only=True):
 class Training(Part, frozen=True, kw_only=True):
     """How the loop runs. Rates are per optimizer step; `warmup` is the share of steps with a rising rate.
 
-    `head_learning_rate` is the task head's own rate where it should differ. The best epoch by the validation metric
-    is what a run ends with.
+    `head_learning_rate` is the task head's own rate where it should differ. `class_weights` are factors of each label's
+    loss: given ones (1 where a label has none), or "balanced", inverse to how often each label is there to be learned.
+    The best epoch by the validation metric is what a run ends with.
     """
 
     learning_rate: Positive
@@ -133,8 +104,9 @@ class Training(Part, frozen=True, kw_only=True):
     weight_decay: NotNegative = 0.0
     max_grad_norm: Positive = 1.0
     label_smoothing: BelowOne = 0.0
+    class_weights: Literal["balanced"] | dict[str, Positive] | None = None
     early_stopping: EarlyStopping | None = None
-    seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
+    seed: Seed = 0
 
 
 class Recipe(Part, frozen=True, kw_only=True):
@@ -147,7 +119,7 @@ class Recipe(Part, frozen=True, kw_only=True):
     data: Data
     method: Lora | Prefix
     training: Training
-    languages: list[Name] = []
+    languages: list[Name] = field(default_factory=list)
     init_from: Name | None = None
     text: str = ""
 
@@ -208,6 +180,8 @@ def _refuse_unknown_keys(document: Mapping[str, Any], origin: str) -> None:
         "task": _fields(TaskChoice),
         "data": _fields(Data),
         "data.split": _fields(Split),
+        "data.hub": _fields(HubData),
+        "data.max_rows": _fields(MaxRows),
         "method": _method_fields(document),
         "training": _fields(Training),
         "training.early_stopping": _fields(EarlyStopping),
@@ -219,15 +193,6 @@ def _refuse_unknown_keys(document: Mapping[str, Any], origin: str) -> None:
         for key in table if isinstance(table, Mapping) else ():
             if key not in keys:
                 raise unknown_key(origin, f"{place}.{key}".lstrip("."), keys)
-
-
-def unknown_key(origin: str, place: str, known: set[str]) -> RecipeError:
-    """The error for a key that nobody reads: where it is, and the nearest of the `known` ones beside it."""
-    table, _, key = place.rpartition(".")
-    near = difflib.get_close_matches(key, known, n=1)
-    meant = f"{table}.{near[0]}".lstrip(".") if near else ""
-    hint = f"Did you mean {meant}?" if near else f"Known keys here: {', '.join(sorted(known)) or 'none'}."
-    return RecipeError(f"{origin}: {place}: unknown key", hint)
 
 
 def _fields(part: type[Part]) -> set[str]:
@@ -258,16 +223,8 @@ def _described(error: msgspec.ValidationError, origin: str) -> tuple[str, str]:
 
 
 def _refuse_contradictions(recipe: Recipe, origin: str) -> None:
-    data, method = recipe.data, recipe.method
-    splits = [data.train, data.validation, data.test]
-    if data.file is None and (None in splits or data.split is not None):
-        message = "give train, validation and test, or one file with split"
-        raise RecipeError(f"{origin}: data: {message}", "All three splits are needed: to train, to choose, to report.")
-    if data.file is not None and (any(splits) or data.split is None):
-        message = "needs data.split, and excludes train, validation and test"
-        raise RecipeError(f"{origin}: data.file: {message}", "Write one of the two: files of splits, or one to split.")
-    if data.split is not None and data.split.validation + data.split.test >= 1:
-        raise RecipeError(f"{origin}: data.split: nothing is left to train on", "Let validation + test be below 1.")
+    recipe.data.refuse_contradictions(origin)
+    method = recipe.method
     if isinstance(method, Lora):
         _refuse_bad_expressions(method, origin)
     if isinstance(method, Lora) and method.layers is not None and isinstance(method.targets, str):

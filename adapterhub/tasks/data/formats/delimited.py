@@ -1,0 +1,106 @@
+"""CSV and TSV: a header, then one record a line, or over several lines inside the quotes of CSV.
+
+CSV is RFC 4180's, read strictly: what follows a closing quote is a comma or the end. TSV is that of IANA's
+text/tab-separated-values: no quotes, no line breaks in a field. Columns that are no text for the task (a list of tags,
+a number) are written as JSON; an empty field of a column that a row may lack is none. Not covered: a stray quote that
+another one happens to close where CSV lets it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapterhub.errors import DataError
+from adapterhub.tasks.data.columns import Columns
+from adapterhub.tasks.data.formats.lines import lines_of
+
+if TYPE_CHECKING:
+    from adapterhub.tasks.data.formats import Record
+
+
+def records(path: Path, columns: Columns, form: str) -> Iterator[Record]:
+    """Each record of the file, under the names of its header."""
+    fields = _of_csv(path) if form == "csv" else _of_tsv(path)
+    where, header = next(fields, (f"{path}:1", []))
+    if not header:
+        raise DataError(f"{path}: no rows: the file is empty", "Write a header line, then one record a line.")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError(f"{where}: the header names {twice[0]!r} twice", "Give each column a name of its own.")
+    columns.check(header, where)
+    for where, record in fields:
+        if len(record) != len(header):
+            raise DataError(
+                f"{where}: {len(record)} fields, where the header has {len(header)}",
+                "Put text that holds the delimiter into quotes."
+                if form == "csv"
+                else "A field of TSV holds neither tabs nor line breaks.",
+            )
+        yield where, _document(dict(zip(header, record, strict=True)), columns, where)
+
+
+def _document(record: dict[str, str], columns: Columns, where: str) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for name, field in record.items():
+        if not field and name in columns.optional:
+            continue
+        document[name] = _value(field, name, where) if name in columns.structured else field
+    return document
+
+
+def _value(field: str, name: str, where: str) -> Any:
+    try:
+        return json.loads(field)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{where}: {name!r} is not JSON: {field[:40]!r}",
+            'What is no text is written as JSON here: 3, or ["a", "b"] (in CSV: "[""a"", ""b""]").',
+        ) from error
+
+
+def _of_tsv(path: Path) -> Iterator[tuple[str, Sequence[str]]]:
+    for number, line in lines_of(path):
+        if line:
+            yield f"{path}:{number}", line.split("\t")
+
+
+def _of_csv(path: Path) -> Iterator[tuple[str, Sequence[str]]]:
+    """Each record with the line that it begins at."""
+    lines = _Lines(path)
+    reader = csv.reader(lines, strict=True)
+    while True:
+        where = f"{path}:{lines.number + 1}"
+        try:
+            record = next(reader, None)
+        except csv.Error as error:
+            raise DataError(
+                f"{where}: not CSV: {error}" + (f" (in line {lines.number})" if lines.many(where) else ""),
+                'A quote inside quotes is written twice: "a 5"" screen". One that is not closed swallows what follows.',
+            ) from error
+        if record is None:
+            return
+        if record:
+            yield where, record
+
+
+class _Lines:
+    """Lines for `csv.reader`, which does not tell where a record began."""
+
+    def __init__(self, path: Path) -> None:
+        self.number = 0
+        self._lines = lines_of(path)
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        self.number, line = next(self._lines)
+        return line + "\n"
+
+    def many(self, where: str) -> bool:
+        """Whether more lines were read than the one that `where` names."""
+        return not where.endswith(f":{self.number}")
