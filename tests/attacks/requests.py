@@ -17,6 +17,8 @@ VALUES = {
     "branch": "dev",
     "tag": "v1",
     "path": "secret.txt",
+    "tree": "main",
+    "rest": "main",
     "folder": "sub",
     "number": "1",
     "event": "0" * 24,

@@ -17,12 +17,13 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import select, update
 
-from registry.index.tables import AuditRow, Table, TokenRow
+from registry.index.tables import AuditRow, Table, TokenRow, UploadRow
 from registry.server.app import create_app
 from registry.server.services import Services
 from registry.server.settings import Settings
 
 SECRET = b"the secret of acme\n"
+TOUCHED = {(UploadRow.__tablename__, "created")}  # when bytes were last sent, which keeps them from being collected
 NEVER_LOOKED_AT = {AuditRow.__tablename__}  # refusals are noted there
 
 
@@ -84,14 +85,15 @@ class World:
         with self.hub.database.read() as session:
             for table in Table.metadata.sorted_tables:
                 if table.name not in NEVER_LOOKED_AT:
-                    lines = sorted(repr(tuple(row)) for row in session.execute(select(table)))
+                    kept = [column for column in table.columns if (table.name, column.name) not in TOUCHED]
+                    lines = sorted(repr(tuple(row)) for row in session.execute(select(*kept)))
                     digests[table.name] = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-        kept = sorted(
+        stored = sorted(
             str(path.relative_to(self.data))
             for path in self.data.rglob("*")
             if path.is_file() and not path.name.startswith("index.sqlite")
         )
-        return digests | {"store": "\n".join(kept)}
+        return digests | {"store": "\n".join(stored)}
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:

@@ -56,7 +56,7 @@ class CappedBodies:
                 await failure(408, "The request's body came too slowly", "slow")(scope, receive, send)
             else:
                 if b"json" in headers.get(b"content-type", b"") and not _is_text(body):
-                    await failure(400, "The body is no JSON that can be read", "malformed")(scope, receive, send)
+                    await failure(422, "The body is no JSON that can be read", "malformed")(scope, receive, send)
                     return
                 await self._app(scope, _again(body, receive), send)
 
