@@ -5,8 +5,7 @@ is loaded and verified before one assignment names it, and one that fails change
 again later and later (``registry.failures``). A revoked version is refused from the next poll on, whether or not its
 replacement can be had, and however long others take: one thread polls, another one swaps. A poll asks the registry what
 changed since the last one, so names that stay cost nothing; what nobody asked for in a long time is forgotten
-(``registry.followed``), and followed again by whoever asks next. Knows nothing of what loading, verifying and releasing
-mean.
+(``registry.followed``), and followed again by whoever asks next. Knows not what loading, verifying and releasing are.
 """
 
 from __future__ import annotations

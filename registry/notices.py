@@ -91,6 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = TIMEOUT
 
     def do_POST(self) -> None:
+        """Read a message, answer whoever sent it, and wake."""
         length = self.headers.get("content-length", "")
         if not _LENGTH.fullmatch(length) or int(length) > MAX_BYTES:
             return self._answer(413, "A message has a Content-Length of at most 64 KiB")

@@ -1,4 +1,4 @@
-"""Garbage collection: commits that nothing names, files that no commit names, pieces of uploads long over.
+"""Garbage collection: commits that nothing names, files that no commit names, pieces and messages long over.
 
 Servers may run meanwhile, and take pushes: what is reachable stays, whatever happens when. How that is so is told where
 it is done: ``unreachable`` for commits, ``unneeded`` for files. The order makes one collection find all: commits go
@@ -18,9 +18,11 @@ from registry.care.figures import Figures
 from registry.errors import Conflict
 from registry.index import Database, Log
 from registry.index.tables import AuditRow, BlobRow
+from registry.index.webhooks import Webhooks
 from registry.store import BlobStore, Store
 
 DAY = timedelta(days=1)
+DELIVERIES = 30 * DAY  # how long the logs of webhooks tell of what is over
 ACTION = "gc"  # in the audit log
 SAMPLE = 100  # files, of which one at least must be in the store
 
@@ -70,6 +72,7 @@ def collect(database: Database, store: Store, graces: Graces, *, dry: bool = Fal
         staged.sweep(database, store.staging, cutoff, now - graces.xorbs, figures, dry=dry)
         if not dry:
             store.scratch.clean()
+            figures.deliveries = Webhooks(database).forget(now - DELIVERIES)
             told = ", ".join(f"{count} {name}" for name, count in asdict(figures).items() if count)
             Log(database).add(ACTION, "", "", told or "nothing")
     return Collected(dry, figures)

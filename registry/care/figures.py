@@ -16,6 +16,7 @@ class Figures:
         object_bytes: of those.
         parts: pieces of LFS uploads that were not finished.
         xorbs: pieces of Xet uploads, finished or not.
+        deliveries: messages to webhooks, delivered or given up.
         young_commits: as unreachable, but not for long enough.
         young_blobs: as unneeded, but not for long enough.
         young_objects: nobody's yet, but not for long enough.
@@ -30,6 +31,7 @@ class Figures:
     part_bytes: int = 0
     xorbs: int = 0
     xorb_bytes: int = 0
+    deliveries: int = 0
     young_commits: int = 0
     young_blobs: int = 0
     young_objects: int = 0

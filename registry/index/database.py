@@ -22,6 +22,7 @@ from registry.errors import Conflict, InvalidReference, RegistryUnavailable
 from registry.index.tables import RevisionRow, Table
 
 BUSY_SECONDS = 30.0  # how long a writer waits for the others
+LOCK_SECONDS = 10  # how long a thread of a server waits for a row of PostgreSQL, while others may need the thread
 STATEMENT_SECONDS = 60  # how long PostgreSQL works on one statement
 CONNECT_SECONDS = 5
 POOL = {"pool_size": 20, "max_overflow": 30, "pool_timeout": 10}  # seconds; a server answers with about 40 threads
@@ -74,9 +75,7 @@ class Database:
                 f"{parsed.get_backend_name()} is not supported as a database", "Use SQLite, or PostgreSQL."
             )
         # Compiling a statement takes longer than any of these runs.
-        limits = (
-            f"-c jit=off -c statement_timeout={STATEMENT_SECONDS * 1000} -c lock_timeout={int(BUSY_SECONDS * 1000)}"
-        )
+        limits = f"-c jit=off -c statement_timeout={STATEMENT_SECONDS * 1000} -c lock_timeout={LOCK_SECONDS * 1000}"
         arguments = {"connect_timeout": CONNECT_SECONDS, "options": limits}
         return cls(create_engine(parsed, pool_pre_ping=True, connect_args=arguments, **POOL))
 

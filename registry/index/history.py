@@ -89,14 +89,14 @@ class History:
         """The commit that a revision stands for, and one file of it if it is there.
 
         Raises:
-            RevisionNotFound, RevokedVersion: as for `revision`.
+            RevisionNotFound, RevokedVersion: as for `revision`; also for the oid of its commit.
             TakenDown: the files of that commit were removed.
         """
         with self._database.read() as session:
             found = find(session, repository.id, revision)
             entry = trees.entry(session, found.commit, path)
-            if entry is None:
-                _refuse_removed(session, repository.id, found.commit)
+            if entry is None or found.kind is None:
+                _refuse_withdrawn(session, repository.id, found)
             return found, entry
 
     def log(self, commit: str, limit: int) -> Sequence[Commit]:
@@ -201,15 +201,27 @@ def _yanked(session: Session, ref: RefRow) -> str:
     if version.removed:
         raise TakenDown(f"{version.number} was taken down: {version.reason}", "Move to another version.")
     if version.status == "revoked":
-        raise RevokedVersion(f"{version.number} was revoked: {version.reason}", "Move to another version.")
+        raise _revoked(version)
     return version.reason if version.status == "yanked" else ""
 
 
-def _refuse_removed(session: Session, repository_id: int, commit: str) -> None:
-    query = select(VersionRow).where(VersionRow.repository_id == repository_id, VersionRow.removed.is_not(None))
-    removed = session.scalar(query.where(VersionRow.commit == commit).limit(1))
-    if removed:
-        raise TakenDown(f"the files of {removed.number} were taken down: {removed.reason}", "Move to another version.")
+def _refuse_withdrawn(session: Session, repository_id: int, found: Revision) -> None:
+    """Refuse a commit that was a version's, by its oid or as far as its files are gone.
+
+    A branch that still holds the commit gives its files on: it is a draft again, and whoever mends it must read it.
+    """
+    query = select(VersionRow).where(VersionRow.repository_id == repository_id, VersionRow.commit == found.commit)
+    withdrawn = session.scalar(query.where(VersionRow.status == "revoked").limit(1))
+    if withdrawn and withdrawn.removed:
+        raise TakenDown(
+            f"the files of {withdrawn.number} were taken down: {withdrawn.reason}", "Move to another version."
+        )
+    if withdrawn and found.kind is None:
+        raise _revoked(withdrawn)
+
+
+def _revoked(version: VersionRow) -> RevokedVersion:
+    return RevokedVersion(f"{version.number} was revoked: {version.reason}", "Move to another version.")
 
 
 def branch(session: Session, row: RepositoryRow, text: str) -> RefRow:

@@ -116,7 +116,7 @@ class Versions:
             known = self._known(session, row, number, content)
             if known:
                 return known
-            for entry in content.tree:
+            for entry in sorted(content.tree, key=lambda one: one.sha256):  # in one order, as all who lock them do
                 commits.register(session, entry.sha256, entry.size)
             ref = session.get(RefRow, (row.id, rows.BRANCH, MAIN))
             head = ref.commit if ref else None

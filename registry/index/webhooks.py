@@ -138,6 +138,13 @@ class Webhooks:
             query = query.where(DeliveryRow.id < before) if before is not None else query
             return [_delivery(one) for one in session.scalars(query.order_by(DeliveryRow.id.desc()).limit(limit))]
 
+    def forget(self, before: datetime) -> int:
+        """Remove from the logs what was delivered or given up and is older; returns how many messages that were."""
+        with self._database.write() as session:
+            over = delete(DeliveryRow).where(DeliveryRow.due.is_(None), DeliveryRow.created < before)
+            gone: Any = session.execute(over)
+            return int(gone.rowcount)
+
     def claim(self, limit: int) -> list[Claim]:
         """Take messages that are due, for `CLAIM`; nobody else gets them meanwhile."""
         now = datetime.now(UTC)

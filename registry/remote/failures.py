@@ -96,7 +96,7 @@ def _body(error: HfHubHTTPError) -> tuple[str, str]:
     """What the body says, as our own server writes it: the code and the words; empty where it does not."""
     try:
         document = error.response.json()
-    except Exception:  # not JSON, or a stream that was not read: whatever it is, the status has to do
+    except (ValueError, RuntimeError):  # not JSON, or a stream that was not read: the status has to do
         return "", ""
     if not isinstance(document, dict):
         return "", ""

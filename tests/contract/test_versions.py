@@ -205,6 +205,8 @@ for revision in ("1.2.0", "production", "refs/tags/1.2.0"):
     for call in (api.model_info, api.list_repo_files):
         assert "leaks names" in refused(403, call, name, revision=revision)
     assert "leaks names" in refused(403, head, "README.md", revision)
+assert "leaks names" in refused(403, head, "README.md", third)
+assert head("README.md", "main")  # a branch is a draft, and whoever mends it has to read it
 for selector in ("@1.2.0", "@production", "@" + yanked["digest"]):
     assert "leaks names" in ask("GET", "/api/resolve", 403, params={"reference": name + selector})["error"]
 ask("PUT", here + "/alias/other", 403, json={"version": "1.2.0", "expect": None})

@@ -11,6 +11,7 @@ import pytest
 from registry import LocalRegistry
 from tests.registry.folders import write_adapter
 from tests.registry.places import Place
+from tests.registry.signers import Signer
 from tests.support.bucket import environment, object_store
 
 
@@ -44,3 +45,18 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty place for bytes; tests that take it run for each kind there is."""
     location = request.getfixturevalue("bucket") if request.param == "bucket" else str(tmp_path / "bytes")
     return Place(location, tmp_path / "scratch")
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    return Signer.make(tmp_path / "acme")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Signer:
+    return Signer.make(tmp_path / "other")
+
+
+@pytest.fixture
+def signed(signer: Signer, tmp_path: Path) -> Path:
+    return signer.seal(tmp_path / "signed")

@@ -24,21 +24,6 @@ FILES = ("README.md", "adapter_config.json", "adapter_model.safetensors", "figur
 RETIRED = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    return Signer.make(tmp_path / "acme")
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Signer:
-    return Signer.make(tmp_path / "other")
-
-
-@pytest.fixture
-def signed(signer: Signer, tmp_path: Path) -> Path:
-    return signer.seal(tmp_path / "signed")
-
-
 def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change the JSON of a signature."""
     document = json.loads((folder / "manifest.sig").read_bytes())

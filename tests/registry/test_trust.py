@@ -24,21 +24,6 @@ from tests.registry.folders import FACTS
 from tests.registry.signers import Signer, store_of, verified_by_stock_command
 
 
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    return Signer.make(tmp_path / "acme")
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Signer:
-    return Signer.make(tmp_path / "other")
-
-
-@pytest.fixture
-def signed(signer: Signer, tmp_path: Path) -> Path:
-    return signer.seal(tmp_path / "signed")
-
-
 def under(registry: LocalRegistry, trust: TrustStore) -> LocalRegistry:
     """The same folder, opened by somebody who trusts."""
     return LocalRegistry(registry.root, trust=trust)

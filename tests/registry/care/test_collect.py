@@ -14,7 +14,8 @@ from registry.care.exclusive import alone
 from registry.care.figures import Figures
 from registry.errors import Conflict, MissingBytes, RevisionNotFound
 from registry.index import commits, rows
-from registry.index.tables import BlobRow, CommitRow, Table, UploadRow
+from registry.index.accounts import USER
+from registry.index.tables import BlobRow, CommitRow, DeliveryRow, Table, UploadRow, WebhookRow
 from registry.index.trees import Put
 from registry.server import files
 from registry.server.services import Services
@@ -287,3 +288,18 @@ def test_files_in_a_bucket(bucket: str, tmp_path: Path) -> None:
     again = Services.open(moved)
     assert content(again, again.repositories.find("ada/one")) == {"a": b"new", "b": b"b"}
     again.close()
+
+
+def test_logs_of_webhooks_are_kept_for_a_month(hub: Services) -> None:
+    hub.accounts.create("ada", USER, "")
+    now = datetime.now(UTC)
+    with hub.database.write() as session:
+        hook = WebhookRow(account_id=1, url="http://x", secret="s", events=["a"], created=now)
+        session.add(hook)
+        session.flush()
+        for message, days, due in (("new", 29, None), ("old", 31, None), ("waiting", 31, now)):
+            about = {"event": "a", "payload": {}, "created": now - timedelta(days=days), "due": due}
+            session.add(DeliveryRow(webhook_id=hook.id, message=message, **about))
+    assert gc(hub, dry=True).deliveries == 0
+    assert gc(hub).deliveries == 1
+    assert [one.message for one in hub.webhooks.deliveries("ada", 1, 10)] == ["waiting", "new"]
