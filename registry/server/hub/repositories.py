@@ -76,9 +76,8 @@ def create(body: NewRepository, hub: Hub, caller: Caller, endpoint: Endpoint) ->
         if hub.store.size(first.sha256) is None:  # garbage, until the repository named it
             files.store_bytes(hub, attributes.DEFAULT, attributes.NAME)
     except RepositoryExists as error:
-        known = failure(409, "You already created this " + kind + " repo: " + error.message, error.code)
-        content = {"error": error.message, "url": address(endpoint, kind, _name_of(hub, name, kind))}
-        return JSONResponse(content, 409, {name: known.headers[name] for name in ("x-error-message",)})
+        known = address(endpoint, kind, _name_of(hub, name, kind))
+        return failure(409, f"You already created this {kind} repo: {error.message}", error.code, url=known)
     return JSONResponse({"url": address(endpoint, kind, made.name), "name": made.name, "id": str(made.id)})
 
 

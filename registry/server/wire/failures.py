@@ -69,18 +69,24 @@ def install(app: FastAPI) -> None:
 
 
 def failure(
-    status: int, message: str, code: str = "", error_code: str = "", headers: dict[str, str] | None = None
+    status: int,
+    message: str,
+    code: str = "",
+    error_code: str = "",
+    headers: dict[str, str] | None = None,
+    **more: str,
 ) -> JSONResponse:
     """The response of a failure.
 
     Args:
         code: this project's own, in the body.
         error_code: the Hub's, in the header.
+        more: what else the body holds.
     """
     sent = {"X-Error-Message": one_line(message), **(headers or {})}
     if error_code:
         sent["X-Error-Code"] = error_code
-    return JSONResponse({"error": message, "code": code}, status, sent)
+    return JSONResponse({"error": message, "code": code, **more}, status, sent)
 
 
 def _refused(request: Request, error: Exception) -> Response:
