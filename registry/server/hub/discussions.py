@@ -17,7 +17,7 @@ from registry.index.discussions import Discussion, Event
 from registry.index.repositories import Repository
 from registry.server.hub.diff import unified
 from registry.server.principal import WRITE, Principal
-from registry.server.wire.context import Caller, Endpoint, Hub, Readable, Writable, downloadable
+from registry.server.wire.context import Caller, Hub, Readable, Writable
 from registry.server.wire.quoting import REPOSITORY
 from registry.server.wire.times import stamp
 
@@ -115,12 +115,11 @@ def create(body: New, hub: Hub, repository: Readable, caller: Caller) -> dict[st
 
 
 @router.get(ONE)
-def details(
-    hub: Hub, repository: Readable, caller: Caller, endpoint: Endpoint, number: Number, diff: bool = False
-) -> dict[str, Any]:
-    """One with all that happened in it, and of a pull request what it changes; `diff` is for who may read files."""
-    if diff:
-        downloadable(repository, hub, caller, endpoint)
+def details(hub: Hub, repository: Readable, caller: Caller, number: Number, diff: bool = False) -> dict[str, Any]:
+    """One with all that happened in it, and of a pull request what it changes: its lines, for who may read files.
+
+    Clients ask for these always, so who may not gets all the rest.
+    """
     found = hub.discussions.find(repository, number)
     events = [_event(one) for one in hub.discussions.events(repository, number)]
     about = _summary(repository, found) | {"events": events}
