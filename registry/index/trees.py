@@ -16,7 +16,7 @@ from registry.index.tables import Table, TreeEntryRow
 
 ENTRIES = Table.metadata.tables[TreeEntryRow.__tablename__]  # into which thousands of rows go twice as fast
 MAX_PATH = 512  # characters, as the column has
-MAX_DEPTH = 32  # folders in each other; a listing looks at every one of each file
+MAX_DEPTH = 64  # folders in each other; a listing looks at every one of each file
 
 
 @dataclass(frozen=True)

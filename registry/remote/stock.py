@@ -21,6 +21,7 @@ from registry.errors import (
     Conflict,
     InvalidReference,
     ManifestError,
+    NotPermitted,
     UnsupportedRegistry,
     VersionNotFound,
 )
@@ -78,7 +79,11 @@ class StockHub:
             versions.remove(chosen)
 
     def versions(self, repository: str) -> Sequence[Version]:
-        """See `Dialect`; tags whose commit would not be admitted are left out."""
+        """See `Dialect`; tags whose commit would not be admitted, or is not shown, are left out.
+
+        Raises:
+            NotPermitted: none is shown.
+        """
         return self._identified(self._tags(repository).versions)
 
     def same(self, version: Version) -> Sequence[Version]:
@@ -176,8 +181,8 @@ class StockHub:
             if len(found) == limit:
                 break
             newest = latest(self._tags(model.id).versions)
-            known = self._identified([newest]) if newest else []
-            found += [searching.found(model, one, self.manifest(one)[0]) for one in known]
+            known = self._shown(newest) if newest else None
+            found += [searching.found(model, known, self.manifest(known)[0])] if known else []
         return found
 
     def _summary(self, repository: str, base: str | None, task: str | None) -> RepositorySummary:
@@ -185,7 +190,7 @@ class StockHub:
         newest = latest(tags.versions)
         return RepositorySummary(
             repository=repository,
-            latest=self._identify(newest) if newest else None,
+            latest=self._shown(newest) if newest else None,
             versions=len(tags.versions),
             task=task,
             base=base,
@@ -200,14 +205,26 @@ class StockHub:
         return Tags(sorted(versions, key=_order, reverse=True), branches)
 
     def _identified(self, versions: Sequence[Version]) -> list[Version]:
-        found = []
+        found, refused = [], None
         for one in versions:
             try:
                 known = self._identify(one)
+            except NotPermitted as error:  # of one commit, where it was revoked; of all, where the repository is gated
+                refused = error
             except (AdmissionRefused, ManifestError):
                 continue
-            found += [known] if known else []
+            else:
+                found += [known] if known else []
+        if refused is not None and not found:
+            raise refused
         return found
+
+    def _shown(self, version: Version) -> Version | None:
+        """A version for a listing of many repositories, which goes on where one of them shows nothing."""
+        try:
+            return self._identify(version)
+        except (AdmissionRefused, ManifestError, NotPermitted):
+            return None
 
     def _identify(self, version: Version) -> Version | None:
         """A tag's version with its digest; None where its commit holds no adapter."""

@@ -146,21 +146,21 @@ def test_a_folder_becomes_one_pull_request(server: HubServer, home: Path, tmp_pa
 
 
 def test_the_command_line_discusses_and_merges(server: HubServer, home: Path) -> None:
-    hf(server, home, "repos", "create", "admin/cli")
-    hf(server, home, "discussions", "create", "admin/cli", "--title", "A question", "--body", "why?")
-    hf(server, home, "discussions", "comment", "admin/cli", "1", "--body", "because")
-    hf(server, home, "discussions", "rename", "admin/cli", "1", "An answer")
-    hf(server, home, "discussions", "close", "admin/cli", "1", "--yes", "--comment", "done")
-    hf(server, home, "discussions", "reopen", "admin/cli", "1", "--yes")
-    assert "An answer" in hf(server, home, "discussions", "list", "admin/cli")
+    hf(server, home, "repos", "create", "admin/talked")
+    hf(server, home, "discussions", "create", "admin/talked", "--title", "A question", "--body", "why?")
+    hf(server, home, "discussions", "comment", "admin/talked", "1", "--body", "because")
+    hf(server, home, "discussions", "rename", "admin/talked", "1", "An answer")
+    hf(server, home, "discussions", "close", "admin/talked", "1", "--yes", "--comment", "done")
+    hf(server, home, "discussions", "reopen", "admin/talked", "1", "--yes")
+    assert "An answer" in hf(server, home, "discussions", "list", "admin/talked")
     file = home / "hello.txt"
     file.write_text("hello\n")
-    sent = hf(server, home, "upload", "admin/cli", str(file), "--create-pr", "--commit-message", "hello")
-    assert f"{server.url}/admin/cli/" in sent
-    assert "+hello" in hf(server, home, "discussions", "diff", "admin/cli", "2")
-    hf(server, home, "discussions", "merge", "admin/cli", "2", "--yes")
-    assert "hello" in hf(server, home, "discussions", "list", "admin/cli", "--status", "merged")
-    assert "merged" in hf(server, home, "discussions", "info", "admin/cli", "2", "--format", "json")
+    sent = hf(server, home, "upload", "admin/talked", str(file), "--create-pr", "--commit-message", "hello")
+    assert f"{server.url}/admin/talked/" in sent
+    assert "+hello" in hf(server, home, "discussions", "diff", "admin/talked", "2")
+    hf(server, home, "discussions", "merge", "admin/talked", "2", "--yes")
+    assert "hello" in hf(server, home, "discussions", "list", "admin/talked", "--status", "merged")
+    assert "merged" in hf(server, home, "discussions", "info", "admin/talked", "2", "--format", "json")
 
 
 def test_the_api_does_the_small_things(server: HubServer, home: Path) -> None:

@@ -132,15 +132,15 @@ def test_histories_and_squashing_them(server: HubServer, home: Path) -> None:
 
 
 def test_the_command_line(server: HubServer, home: Path) -> None:
-    run_hf(server, home, "repos", "create", "admin/cli")
-    run_hf(server, home, "repos", "branch", "create", "admin/cli", "dev")
-    run_hf(server, home, "repos", "tag", "create", "admin/cli", "v1", "-m", "the first")
-    assert "v1" in run_hf(server, home, "repos", "tag", "list", "admin/cli")
-    run_hf(server, home, "repos", "tag", "delete", "admin/cli", "v1", "-y")
-    run_hf(server, home, "repos", "branch", "delete", "admin/cli", "dev")
+    run_hf(server, home, "repos", "create", "admin/named")
+    run_hf(server, home, "repos", "branch", "create", "admin/named", "dev")
+    run_hf(server, home, "repos", "tag", "create", "admin/named", "v1", "-m", "the first")
+    assert "v1" in run_hf(server, home, "repos", "tag", "list", "admin/named")
+    run_hf(server, home, "repos", "tag", "delete", "admin/named", "v1", "-y")
+    run_hf(server, home, "repos", "branch", "delete", "admin/named", "dev")
     note = home.parent / "note.txt"
     note.write_text("a note")
-    run_hf(server, home, "upload", "admin/cli", str(note), "note.txt", "--revision", "fresh")
-    run_hf(server, home, "download", "admin/cli", "note.txt", "--revision", "fresh")
-    refused = run_hf(server, home, "repos", "branch", "delete", "admin/cli", "main", fails=True)
+    run_hf(server, home, "upload", "admin/named", str(note), "note.txt", "--revision", "fresh")
+    run_hf(server, home, "download", "admin/named", "note.txt", "--revision", "fresh")
+    refused = run_hf(server, home, "repos", "branch", "delete", "admin/named", "main", fails=True)
     assert "Cannot delete refs/heads/main" in refused

@@ -72,7 +72,7 @@ def test_hf_lists_models(server: HubServer, home: Path) -> None:
 
 
 def test_all_facts_are_made_again(server: HubServer, home: Path) -> None:
-    run_python("from huggingface_hub import HfApi; HfApi().create_repo('admin/again')", server, home)
+    run_python("from huggingface_hub import HfApi; HfApi().create_repo('admin/indexed')", server, home)
     assert "indexed again" in server.command("reindex")
-    found = run_hf(server, home, "models", "list", "--search", "admin/again", "--format", "json")
-    assert [one["id"] for one in json.loads(found)] == ["admin/again"]
+    found = run_hf(server, home, "models", "list", "--search", "admin/indexed", "--format", "json")
+    assert [one["id"] for one in json.loads(found)] == ["admin/indexed"]

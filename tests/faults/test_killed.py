@@ -31,7 +31,7 @@ class Load:
     lives: tuple[float, float]
 
 
-SMALL = Load(2, 5, (1.5, 5.0))
+SMALL = Load(2, 5, (0.7, 2.0))
 LARGE = Load(8, 25, (2.0, 8.0))
 
 

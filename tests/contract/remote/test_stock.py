@@ -14,6 +14,7 @@ from registry.errors import (
     AliasConflict,
     AliasNotFound,
     CorruptBlob,
+    NotPermitted,
     UnsupportedRegistry,
     VersionConflict,
     VersionNotFound,
@@ -178,6 +179,22 @@ def test_listing_and_searching(stock: Front, opened: Open, tmp_path: Path, name:
     for query in (AdapterQuery(labels=("card",)), AdapterQuery(min_rank=1), AdapterQuery(metric="f1")):
         with pytest.raises(UnsupportedRegistry, match="knows nothing"):
             registry.search(query)
+
+
+def test_a_version_that_is_not_shown_ends_no_listing(
+    hub: Front, stock: Front, opened: Open, tmp_path: Path, name: str
+) -> None:
+    owner, registry = opened(hub, "owner"), opened(stock)
+    old = owner.publish(_with_card(tmp_path / "a"), name, "1.0.0", facts=FACTS)
+    owner.publish(write_adapter(tmp_path / "b", seed=1), name, "1.1.0", facts=FACTS)
+    owner.revoke(f"{name}@1.1.0", "leaks names")
+    assert [one.version for one in registry.versions(name)] == [old.version]
+    (listed,) = [one for one in registry.list(task="text-classification") if one.repository == name]
+    assert (listed.latest, listed.versions) == (None, 2)
+    assert registry.search(AdapterQuery(search=name)) == []
+    owner.revoke(f"{name}@1.0.0", "leaks names")
+    with pytest.raises(NotPermitted, match="leaks names"):
+        opened(stock, "elsewhere").versions(name)
 
 
 def _with_card(folder: Path) -> Path:
