@@ -40,12 +40,12 @@ types: setup
 layers: setup
 	$(BIN)/lint-imports
 
-test: setup test-registry-slim  ## every test, as CI runs them
-	$(PYTEST) -m 'not soak' $(PYTEST_ARGS)
+test: setup test-registry-slim  ## every test, as CI runs them: the registry's without torch, then all others
+	$(PYTEST) -m 'not soak' --ignore tests/registry $(PYTEST_ARGS)
 
 test-registry-slim: .venv-hub/.done  ## the registry's tests where torch is not installed, as on a Hub server
 	@.venv-hub/bin/python -c 'import importlib.util as u, sys; sys.exit("torch is installed here" if u.find_spec("torch") else 0)'
-	.venv-hub/bin/pytest -n 2 tests/registry
+	.venv-hub/bin/pytest -n 2 --dist worksteal tests/registry $(PYTEST_ARGS)
 
 soak: setup  ## ten minutes of requests, swaps and unloading at once, then a Hub server that dies under 200 pushes
 	$(BIN)/pytest -m soak -s tests/soak tests/faults

@@ -117,14 +117,19 @@ def fill(database: Database, data: Path, made: Sequence[Made]) -> None:
     _write(database, {t.BlobRow: shared})
     for start in range(0, len(made), BATCH):
         _write(database, _rows(made[start : start + BATCH], digests))
-    if database.engine.dialect.name == "postgresql":  # as autovacuum does in time
-        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in t.Table.metadata.sorted_tables:
-                connection.execute(
-                    text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :last)"),
-                    {"name": table.name, "last": len(made) + 1},
-                ) if table.name in ("repositories", "versions") else None
-            connection.execute(text("VACUUM ANALYZE"))
+    _settle(database, len(made))
+
+
+def _settle(database: Database, last: int) -> None:
+    """Leave nothing to the background of the first minutes: statistics and dead rows, and pages to be written."""
+    statements = ["PRAGMA wal_checkpoint(TRUNCATE)"]
+    if database.engine.dialect.name == "postgresql":
+        following = "SELECT setval(pg_get_serial_sequence('{}', 'id'), {})"
+        statements = [following.format(table, last + 1) for table in ("repositories", "versions")]
+        statements += ["VACUUM ANALYZE", "CHECKPOINT"]
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
+            connection.execute(text(statement))
 
 
 def _rows(some: Sequence[Made], digests: Mapping[str, str]) -> dict[type[t.Table], list[dict[str, Any]]]:

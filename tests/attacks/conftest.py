@@ -1,4 +1,7 @@
-"""Servers for those who mean them harm: a process with a socket, and applications without one on both databases."""
+"""Servers for those who mean them harm: a process with a socket, and an application without one.
+
+It is on SQLite; modules whose requests reach into the database, or race for it, ask for PostgreSQL as well.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.world import World
-from tests.support.hub import DATABASES, HubServer, PostgreSQL, running
+from tests.support.hub import HubServer, running
 
 
 @pytest.fixture(scope="session")
@@ -17,14 +20,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
         yield started
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    cluster = PostgreSQL()
-    yield cluster
-    cluster.remove()
-
-
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=["sqlite"])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     database = request.getfixturevalue("postgresql").create() if request.param == "postgresql" else ""
     made = World(Path(tmp_path_factory.mktemp("world")) / "hub", database)

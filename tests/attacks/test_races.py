@@ -11,6 +11,9 @@ import pytest
 from httpx2 import Response
 
 from tests.attacks.world import World
+from tests.support.hub import DATABASES
+
+pytestmark = pytest.mark.parametrize("world", DATABASES, indirect=True)
 
 ROUNDS = 8
 

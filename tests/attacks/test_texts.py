@@ -12,8 +12,12 @@ from httpx2 import Response
 
 from tests.attacks.requests import body_of, filled, kinds, parameters
 from tests.attacks.world import Route, World
+from tests.support.hub import DATABASES
 
-pytestmark = pytest.mark.slow  # each asks every route many times over
+pytestmark = [
+    pytest.mark.slow,  # each asks every route many times over
+    pytest.mark.parametrize("world", DATABASES, indirect=True),
+]
 
 TEXTS = {
     "empty": "",

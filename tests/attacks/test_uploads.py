@@ -15,6 +15,9 @@ import pytest
 from registry.server.tickets import AGE, UploadTicket, XetTicket
 from registry.server.xet.hashes import hash_text, xorb_hash
 from tests.attacks.world import World, lfs
+from tests.support.hub import DATABASES
+
+pytestmark = pytest.mark.parametrize("world", DATABASES, indirect=True)
 
 DATA = b"what eve has to say"
 

@@ -135,6 +135,8 @@ def listening(answer: bytes, pause: float = 0) -> Iterator[tuple[int, list[bytes
         thread = threading.Thread(target=serve)
         thread.start()
         yield place.getsockname()[1], heard
+        if not heard:
+            place.shutdown(socket.SHUT_RDWR)  # nobody will call: let go of who waits for it
     thread.join()
 
 
