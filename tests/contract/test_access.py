@@ -324,7 +324,9 @@ def test_a_server_is_ready_and_keeps_figures_and_a_log(server: HubServer) -> Non
     assert json.loads(fetch(server, "/ready")[1])["parts"] == {"database": "ok", "store": "ok"}
     assert 'adapterhub_hub_requests_total{method="GET",route="/ready",status="200"}' in fetch(server, "/metrics")[1]
     fetch(server, "/api/agent-harnesses?secret=s3cr3t", **{"X-Request-Id": "find-me"})
-    text = server.log.read_text()
+    until = time.monotonic() + 10  # the line is written after the answer was sent
+    while "find-me" not in (text := server.log.read_text()) and time.monotonic() < until:
+        time.sleep(0.02)
     [line] = [json.loads(line) for line in text.splitlines() if "find-me" in line]
     assert (line["status"], line["path"], line["address"]) == (200, "/api/agent-harnesses", "127.0.0.1")
     assert "s3cr3t" not in text

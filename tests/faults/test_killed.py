@@ -24,14 +24,18 @@ SEED = int(os.environ.get("FAULT_SEED", "1"))
 
 @dataclass(frozen=True)
 class Load:
-    """How much: client processes, pushes of each, seconds that the server lives at a time."""
+    """How much: client processes, pushes of each, seconds that the server lives at a time.
+
+    Each life is longer than the last by the factor `grows`, so that pushes come through on the slowest machine.
+    """
 
     clients: int
     pushes: int
     lives: tuple[float, float]
+    grows: float = 1.0
 
 
-SMALL = Load(2, 5, (0.7, 2.0))
+SMALL = Load(2, 5, (0.7, 2.0), grows=1.5)
 LARGE = Load(8, 25, (2.0, 8.0))
 
 
@@ -55,7 +59,7 @@ def kill_and_restart(server: HubServer, clients: list[subprocess.Popen[str]], lo
     """Until the clients are done; returns how often."""
     rng, kills = random.Random(SEED), 0
     while any(client.poll() is None for client in clients):
-        time.sleep(rng.uniform(*load.lives))
+        time.sleep(rng.uniform(*load.lives) * load.grows**kills)
         server.kill()
         kills += 1
         server.start()
