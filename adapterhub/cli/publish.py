@@ -54,11 +54,13 @@ def publish_command(
     FOLDER is a run, or any PEFT adapter; one made elsewhere needs what it does not say itself: --base, --task,
     --licence and --labels. A manifest.sig in it is kept, and has to be over what is published.
     """
+    from adapterhub.train.run import refuse_without_adapter
     from registry import Facts
 
     repository, _, number = version.partition("@")
     if not number:
         raise click.UsageError("name the version: OWNER/NAME@1.0.0", click.get_current_context())
+    refuse_without_adapter(folder)
     output = Output(as_json)
     named = tuple(label.strip() for label in labels.split(",")) if labels else None
     if named and not all(named):

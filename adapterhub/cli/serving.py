@@ -73,13 +73,16 @@ def opened(target: str, location: str) -> Iterator[Opened]:
 
     Raises:
         RegistryError: the reference does not resolve, or the folder is not admitted.
+        RunError: the folder is a run's that made no adapter.
     """
     import registry as registries
+    from adapterhub.train.run import refuse_without_adapter
     from registry import Manifest
 
     with tempfile.TemporaryDirectory() as scratch:
         registry: Registry
         if Path(target).is_dir():
+            refuse_without_adapter(Path(target))
             registry = registries.open_registry(scratch)
             version = registry.publish(Path(target), "local/folder", "0.0.0")
         else:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
 @json_option
 def train_command(recipe: Path, folder: Path | None, resume: bool, as_json: bool) -> None:
-    """Train an adapter by a recipe.
+    """Train an adapter by a recipe, or the whole base to compare with.
 
     RECIPE is a TOML file. The test split is scored before and after; a finished run of the same recipe answers with
     its result.
@@ -59,9 +59,10 @@ def _text(result: TrainingResult) -> RenderableType:
     from rich.console import Group
 
     size = f"{result.trainable_parameters:,} parameters, {result.trainable_share:.2%} of the backbone"
+    publish = f"Next: adapterhub publish {result.folder} OWNER/NAME@VERSION"
     return Group(
         table(
             ("test", "before", "after"), ((name, result.before[name], after) for name, after in result.after.items())
         ),
-        f"{size}, {result.seconds:.0f} s. Next: adapterhub publish {result.folder} OWNER/NAME@VERSION",
+        f"{size}, {result.seconds:.0f} s. {publish if result.adapter else 'Measured only: there is no adapter.'}",
     )

@@ -1,17 +1,21 @@
 """A recipe: one TOML file that says everything one training run needs, so that the run can be repeated."""
 
 from adapterhub.recipe.data import Data, Format, HubData, MaxRows, Split
+from adapterhub.recipe.method import Adapting, Full, Lora, Method, Prefix
 from adapterhub.recipe.part import Part, unknown_key
-from adapterhub.recipe.recipe import Base, EarlyStopping, Lora, Prefix, Recipe, TaskChoice, Training
+from adapterhub.recipe.recipe import Base, EarlyStopping, Recipe, TaskChoice, Training
 
 __all__ = [
+    "Adapting",
     "Base",
     "Data",
     "EarlyStopping",
     "Format",
+    "Full",
     "HubData",
     "Lora",
     "MaxRows",
+    "Method",
     "Part",
     "Prefix",
     "Recipe",

@@ -11,7 +11,7 @@ does with its options, where a base's files are, or how anything is trained: tho
     [base] id, path, revision
     [task] name, [task.options]       # options are the task's own
     [data] name, licence, columns, either train + validation + test or file + split, and more: see data.py
-    [method] kind = "lora" | "prefix" and what that kind takes
+    [method] kind and what that kind takes, see method.py
     [training] optimizer, schedule, lengths, seed, [training.early_stopping]
 """
 
@@ -27,12 +27,10 @@ import msgspec
 from msgspec import Meta, field
 
 from adapterhub.errors import RecipeError
+from adapterhub.recipe import method
 from adapterhub.recipe.data import Data, HubData, MaxRows, Split
+from adapterhub.recipe.method import Full, Method
 from adapterhub.recipe.part import BelowOne, Count, Name, NotNegative, Part, Positive, Seed, unknown_key
-from registry.folder.config import MAX_RANK, MAX_VIRTUAL_TOKENS
-
-Rank = Annotated[int, Meta(ge=1, le=MAX_RANK)]  # a registry admits no more, of either
-Length = Annotated[int, Meta(ge=1, le=MAX_VIRTUAL_TOKENS)]
 
 
 class Base(Part, frozen=True, kw_only=True):
@@ -48,34 +46,6 @@ class TaskChoice(Part, frozen=True, kw_only=True):
 
     name: Name
     options: dict[str, Any] = field(default_factory=dict)
-
-
-class Lora(Part, tag="lora", tag_field="kind", frozen=True, kw_only=True):
-    """LoRA on linear modules (Hu et al. 2021), with rsLoRA, DoRA and per-module patterns as PEFT has them.
-
-    `targets` is a list of module name endings or one regular expression over full names; `layers` narrows a list to
-    those numbered layers. `alpha` defaults to twice the rank.
-    """
-
-    rank: Rank = 8
-    alpha: Count | None = None
-    dropout: BelowOne = 0.0
-    targets: Annotated[list[Name], Meta(min_length=1)] | Name
-    layers: list[Annotated[int, Meta(ge=0)]] | None = None
-    rslora: bool = False
-    dora: bool = False
-    rank_pattern: dict[str, Rank] = field(default_factory=dict)
-    alpha_pattern: dict[str, Count] = field(default_factory=dict)
-
-
-class Prefix(Part, tag="prefix", tag_field="kind", frozen=True, kw_only=True):
-    """Prefix tuning (Li & Liang 2021): `length` trained keys and values before every layer's own.
-
-    `projection` trains them through a two-layer network of that hidden size, which is folded away when saved.
-    """
-
-    length: Length
-    projection: Count | None = None
 
 
 class EarlyStopping(Part, frozen=True, kw_only=True):
@@ -117,7 +87,7 @@ class Recipe(Part, frozen=True, kw_only=True):
     base: Base
     task: TaskChoice
     data: Data
-    method: Lora | Prefix
+    method: Method
     training: Training
     languages: list[Name] = field(default_factory=list)
     init_from: Name | None = None
@@ -151,7 +121,7 @@ class Recipe(Part, frozen=True, kw_only=True):
         try:
             recipe = msgspec.convert(document, cls)
         except msgspec.ValidationError as error:
-            raise RecipeError(*_described(error, origin)) from error
+            raise _described(error, origin) from error
         _refuse_contradictions(recipe, origin)
         return msgspec.structs.replace(recipe, text=text)
 
@@ -182,7 +152,7 @@ def _refuse_unknown_keys(document: Mapping[str, Any], origin: str) -> None:
         "data.split": _fields(Split),
         "data.hub": _fields(HubData),
         "data.max_rows": _fields(MaxRows),
-        "method": _method_fields(document),
+        "method": method.known_keys(document.get("method")),
         "training": _fields(Training),
         "training.early_stopping": _fields(EarlyStopping),
     }
@@ -199,48 +169,23 @@ def _fields(part: type[Part]) -> set[str]:
     return set(part.__struct_fields__)
 
 
-def _method_fields(document: Mapping[str, Any]) -> set[str]:
-    """The keys of the method that the document names; of all methods where it names none that exists."""
-    kinds: dict[str, type[Part]] = {"lora": Lora, "prefix": Prefix}
-    method = document.get("method")
-    kind = method.get("kind") if isinstance(method, Mapping) else None
-    chosen = [kinds[kind]] if kind in kinds else list(kinds.values())
-    return {"kind"}.union(*(_fields(part) for part in chosen))
-
-
-def _described(error: msgspec.ValidationError, origin: str) -> tuple[str, str]:
+def _described(error: msgspec.ValidationError, origin: str) -> RecipeError:
     """msgspec's "Expected `int`, got `str` - at `$.training.epochs`" in the words of this module."""
     what, _, where = str(error).partition(" - at `$")
     place = where.rstrip("`").lstrip(".")
     missing = re.search(r"missing required field `(\w+)`", what)
     if missing:
         place = f"{place}.{missing.group(1)}" if place else missing.group(1)
-        return f"{origin}: {place}: missing", "Add it; see the recipes shipped in recipes/ for examples."
+        return RecipeError(f"{origin}: {place}: missing", "Add it; see the recipes shipped in recipes/ for examples.")
     kind = re.search(r"Invalid value '(.*)'", what)
     if kind and place.startswith("method"):
-        return f"{origin}: method.kind: unknown kind {kind.group(1)!r}", "Known kinds: lora, prefix."
-    return f"{origin}: {place or 'document'}: {what[0].lower()}{what[1:]}", "Correct the value there."
+        return method.unknown_kind(kind.group(1), origin)
+    where = place or "document"
+    return RecipeError(f"{origin}: {where}: {what[0].lower()}{what[1:]}", "Correct the value there.")
 
 
 def _refuse_contradictions(recipe: Recipe, origin: str) -> None:
     recipe.data.refuse_contradictions(origin)
-    method = recipe.method
-    if isinstance(method, Lora):
-        _refuse_bad_expressions(method, origin)
-    if isinstance(method, Lora) and method.layers is not None and isinstance(method.targets, str):
-        raise RecipeError(
-            f"{origin}: method.layers: excludes a regular expression in method.targets",
-            "Name the layers in the expression, or give targets as a list of module names.",
-        )
-
-
-def _refuse_bad_expressions(method: Lora, origin: str) -> None:
-    places = [("method.targets", method.targets)] if isinstance(method.targets, str) else []
-    places += [(f"method.rank_pattern: {key!r}", key) for key in method.rank_pattern]
-    places += [(f"method.alpha_pattern: {key!r}", key) for key in method.alpha_pattern]
-    for place, expression in places:
-        try:
-            re.compile(expression)
-        except re.error as error:
-            hint = "Targets are matched with Python's re.fullmatch, patterns against the end of a name."
-            raise RecipeError(f"{origin}: {place}: not a regular expression: {error}", hint) from error
+    method.refuse_contradictions(recipe.method, origin)
+    if recipe.init_from is not None and isinstance(recipe.method, Full):
+        raise RecipeError(f"{origin}: init_from: full fine-tuning starts from the base", "Leave it out.")

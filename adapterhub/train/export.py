@@ -20,13 +20,13 @@ from huggingface_hub import ModelCardData
 
 from adapterhub.backbone import BaseIdentity
 from adapterhub.evaluate import MetricValue
-from adapterhub.recipe import Lora, Prefix, Recipe
+from adapterhub.recipe import Recipe
 from adapterhub.tasks import Task
 from adapterhub.tasks.data import Leakage, Splits, fingerprint
+from adapterhub.train.methods import manifest_method
 from adapterhub.train.trainee import Trainee
 from registry.manifest import complete
 
-METHOD_KINDS = {"lora": "lora", "prefix": "prefix-tuning"}  # a recipe's word → the manifest's
 LIBRARIES = ("adapterhub", "torch", "transformers", "peft")
 
 
@@ -68,7 +68,7 @@ def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "task": {"name": task.name, "options": msgspec.to_builtins(task.options)},
-        "method": _method(recipe.method),
+        "method": manifest_method(recipe.method),
         "base": asdict(facts.base),
         "head": {
             "kind": task.head_kind,
@@ -98,16 +98,6 @@ def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
         "recipe": recipe.portable_text(),
         "trainable_parameters": student.trainable_parameters,
     }
-
-
-def _method(method: Lora | Prefix) -> dict[str, Any]:
-    options: dict[str, Any] = msgspec.to_builtins(method)
-    kind = METHOD_KINDS[options.pop("kind")]
-    if isinstance(method, Prefix):
-        return {"kind": kind, "rank": None, "alpha": None, "targets": None, "options": options}
-    alpha = options.pop("alpha") or 2 * method.rank
-    rank, targets = options.pop("rank"), options.pop("targets")
-    return {"kind": kind, "rank": rank, "alpha": alpha, "targets": targets, "options": options}
 
 
 def _card(student: Trainee, facts: Facts) -> str:

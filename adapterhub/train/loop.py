@@ -29,6 +29,7 @@ from adapterhub.tasks import Encoded, Task
 from adapterhub.tasks.heads import logits_of
 from adapterhub.train import checkpoint
 from adapterhub.train.interrupt import Interrupts
+from adapterhub.train.optimizer import optimizer_of
 from adapterhub.train.predictor import collate
 from adapterhub.train.progress import TrainingProgress
 from adapterhub.train.run import TrainingInterrupted
@@ -161,7 +162,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
             data_collator=lambda batch: collate([one for row in batch for one in row], pad_id, task.head_kind),
             train_dataset=list(rows),
             eval_dataset=[],  # evaluate() knows its rows
-            optimizers=(_optimizer(model, training), None),
+            optimizers=(optimizer_of(model, training), None),
             compute_loss_func=lambda outputs, labels, num_items_in_batch: (
                 task.loss(logits_of(outputs), labels, training.label_smoothing, **weighing) / num_items_in_batch
             ),
@@ -216,17 +217,3 @@ def _arguments(training: Training, task: Task, folder: Path) -> TrainingArgument
         log_level="error",
         report_to=[],
     )
-
-
-def _optimizer(model: Any, training: Training) -> torch.optim.Optimizer:
-    """Adapter and head each at its rate; weight decay for matrices only."""
-    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
-    for name, parameter in checkpoint.trainable(model).items():
-        in_head = ".modules_to_save." in name
-        rate = training.head_learning_rate if in_head and training.head_learning_rate else training.learning_rate
-        decay = training.weight_decay if parameter.dim() > 1 else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
-    parameters = [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
-    if training.optimizer == "sgd":
-        return torch.optim.SGD(parameters, momentum=0.9)
-    return torch.optim.AdamW(parameters)

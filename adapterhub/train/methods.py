@@ -1,4 +1,4 @@
-"""From a recipe's ``[method]`` to PEFT's configuration, one builder a kind.
+"""From a recipe's ``[method]`` to PEFT's configuration, one builder a kind, and to what a manifest says of it.
 
 Knows what PEFT calls things, and checks against the model what PEFT would let pass: targets that match nothing or reach
 outside the layers, patterns that match no module, prefixes that leave no room for the text. Initialisations that change
@@ -11,26 +11,46 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from peft import LoraConfig, PeftConfig, PrefixTuningConfig
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from adapterhub.errors import RecipeError
-from adapterhub.recipe import Lora, Prefix
+from adapterhub.recipe import Adapting, Lora, Method, Prefix
+from adapterhub.recipe.method import kind_of
 from adapterhub.tasks import Task
 
 
-def peft_config(method: Lora | Prefix, task: Task, model: nn.Module, head: Sequence[str] = ()) -> PeftConfig:
+def peft_config(method: Adapting, task: Task, model: nn.Module, head: Sequence[str] = ()) -> PeftConfig:
     """PEFT's configuration for `method` on `model`; `head` names modules to be trained and saved whole.
 
     Raises:
         RecipeError: the method does not fit the model.
     """
-    _refuse_long_rows(method, task, model)
-    kind = str(method.__struct_config__.tag)
-    config = METHODS[kind](method, task, model)
+    config = METHODS[kind_of(method)](method, task, model)
     config.modules_to_save = list(head) or None
     return config
+
+
+def manifest_method(method: Method) -> dict[str, Any]:
+    """The manifest's account of a method that ended in an adapter."""
+    options: dict[str, Any] = msgspec.to_builtins(method)
+    account: dict[str, Any] = {
+        "kind": MANIFEST_KINDS[options.pop("kind")],
+        "rank": None,
+        "alpha": None,
+        "targets": None,
+    }
+    if isinstance(method, Lora):
+        options.pop("alpha")
+        account |= {"rank": options.pop("rank"), "alpha": alpha_of(method), "targets": options.pop("targets")}
+    return {**account, "options": options}
+
+
+def alpha_of(method: Lora) -> int:
+    """The scale that LoRA's update is multiplied with, times the rank; twice the rank where the recipe says none."""
+    return method.alpha if method.alpha is not None else 2 * method.rank
 
 
 def _lora(method: Lora, task: Task, model: nn.Module) -> PeftConfig:
@@ -41,7 +61,7 @@ def _lora(method: Lora, task: Task, model: nn.Module) -> PeftConfig:
     return LoraConfig(
         task_type=task.peft_task_type,
         r=method.rank,
-        lora_alpha=method.alpha if method.alpha is not None else 2 * method.rank,
+        lora_alpha=alpha_of(method),
         lora_dropout=method.dropout,
         target_modules=targets,
         use_rslora=method.rslora,
@@ -62,11 +82,12 @@ def _prefix(method: Prefix, task: Task, model: nn.Module) -> PeftConfig:
     )
 
 
+MANIFEST_KINDS: Mapping[str, str] = {"lora": "lora", "prefix": "prefix-tuning"}
 METHODS: Mapping[str, Callable[[Any, Task, nn.Module], PeftConfig]] = {"lora": _lora, "prefix": _prefix}
 
 
-def _refuse_long_rows(method: Lora | Prefix, task: Task, model: nn.Module) -> None:
-    """The longest row, and the prefix before it, must find a position each."""
+def refuse_long_rows(method: Method, task: Task, model: nn.Module) -> None:
+    """The longest row, and the prefix before it, must find a position each; else RecipeError."""
     room = _positions(model)
     longest = getattr(task.options, "max_length", 0)
     if isinstance(method, Prefix) and room is not None and method.length + longest > room:

@@ -6,7 +6,7 @@
       recipe.toml       the recipe as it was run
       checkpoints/      what resuming needs
       metrics.jsonl     the curve: one line a measurement
-      adapter/          the result; appears complete or not at all
+      adapter/          the result; appears complete or not at all. Full fine-tuning leaves none: it is measured only
 
 Knows files only. An interrupted run can be resumed with the same recipe, a finished one answers with its result, and
 nothing is ever written over.
@@ -43,7 +43,7 @@ class TrainingResult:
 
     Attributes:
         folder: the run's folder; the adapter is in `folder`/adapter.
-        digest: of the adapter's manifest.
+        digest: of the adapter's manifest; None of a run that measured only.
         before, after: the test split's figures with the head as initialised, and at the end.
         trainable_parameters: how many numbers were trained, the head included.
         trainable_share: that as a share of the backbone's parameters.
@@ -53,7 +53,7 @@ class TrainingResult:
     """
 
     folder: Path
-    digest: str
+    digest: str | None
     before: Metrics
     after: Metrics
     trainable_parameters: int
@@ -63,9 +63,9 @@ class TrainingResult:
     dropped_rows: int
 
     @property
-    def adapter(self) -> Path:
-        """The adapter's folder."""
-        return self.folder / "adapter"
+    def adapter(self) -> Path | None:
+        """The adapter's folder, where the run made one."""
+        return self.folder / "adapter" if self.digest else None
 
 
 class RunFolder:
@@ -113,8 +113,13 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the adapter has been made; it appears at once, manifest included."""
-        return (self.adapter / "manifest.json").is_file()
+        """Whether the adapter has been made, which appears at once, manifest included, or all was measured."""
+        return (self.adapter / "manifest.json").is_file() or self.measured_only
+
+    @property
+    def measured_only(self) -> bool:
+        """Whether the run ended without an adapter, as it was meant to."""
+        return any(line["kind"] == "after" and line["digest"] is None for line in _lines(self.metrics))
 
     def complete(self) -> None:
         """Let the adapter appear, now that every file of it is written."""
@@ -128,6 +133,23 @@ class RunFolder:
         return TrainingResult(
             folder=self.path, before=_values(before["metrics"]), after=_values(after["metrics"]), **facts
         )
+
+
+def refuse_without_adapter(folder: Path) -> None:
+    """Refuse a run's folder that holds no adapter to publish or to answer with; any other folder is let pass.
+
+    Raises:
+        RunError: what the run is instead.
+    """
+    run = RunFolder(folder)
+    if not (run.recipe.is_file() and run.begun) or run.adapter.is_dir():
+        return
+    if run.measured_only:
+        raise RunError(
+            f"{folder} is a run of full fine-tuning, which is measured and leaves no adapter",
+            "Name a run of another method; this one's figures are in its metrics.jsonl.",
+        )
+    raise RunError(f"{folder} holds an unfinished run, without an adapter yet", "Go on with adapterhub train --resume.")
 
 
 class Curve:

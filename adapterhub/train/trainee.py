@@ -1,5 +1,7 @@
 """The model that trains: a copy of the base of its own, with a fresh head and the recipe's method on it.
 
+It is a PEFT model, or for full fine-tuning the task's model itself.
+
 The backbone that serves is never this object. Everything that would make the saved adapter differ from what was trained
 is refused here, before a step is made: head parameters that PEFT would not save, a parent that does not fit.
 """
@@ -18,11 +20,11 @@ from transformers import AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from adapterhub.errors import BackboneError, RecipeError
-from adapterhub.recipe import Lora, Prefix
+from adapterhub.recipe import Adapting, Full, Method
 from adapterhub.tasks import Task
 from adapterhub.tasks.heads import num_labels
 from adapterhub.train.checkpoint import trainable
-from adapterhub.train.methods import peft_config
+from adapterhub.train.methods import peft_config, refuse_long_rows
 
 KNOWN_HEADS: Mapping[str, tuple[str, ...]] = {
     "SEQ_CLS": ("classifier", "score"),
@@ -34,7 +36,7 @@ KNOWN_HEADS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Trainee:
-    """A PEFT model ready to train, its tokenizer, and the size of the backbone in it."""
+    """A model ready to train, its tokenizer, and the size of the backbone in it."""
 
     model: Any
     tokenizer: Any
@@ -51,7 +53,7 @@ class Trainee:
         return self.trainable_parameters / self.backbone_parameters
 
 
-def load(folder: Path, task: Task, method: Lora | Prefix) -> Trainee:
+def load(folder: Path, task: Task, method: Method) -> Trainee:
     """The base in `folder` in 32-bit floats, with a head for the task's labels and `method` on it.
 
     It lies on the accelerator where there is one (measured on CPU only).
@@ -72,16 +74,23 @@ def load(folder: Path, task: Task, method: Lora | Prefix) -> Trainee:
     _refuse_unread_base(folder, task, model, made_up)
     _refuse_unpadded(folder, task, model, tokenizer)
     backbone = sum(parameter.numel() for parameter in getattr(model, model.base_model_prefix).parameters())
+    refuse_long_rows(method, task, model)
+    student = model if isinstance(method, Full) else _adapted(folder, task, method, model, made_up)
+    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    return Trainee(student.to(device), tokenizer, backbone)
+
+
+def _adapted(folder: Path, task: Task, method: Adapting, model: Any, made_up: set[str]) -> Any:
+    """The PEFT model over `model`, whose base no longer trains."""
     config = peft_config(method, task, model, _own_head(task, model, made_up))
     try:
-        peft_model: Any = get_peft_model(model, config)
+        adapted = get_peft_model(model, config)
     except ValueError as error:
         raise RecipeError(
             f"method: {config.peft_type.value} cannot be used on {folder.name}: {error}", "Choose another method.kind."
         ) from error
-    _refuse_unsaved(made_up, peft_model)
-    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    return Trainee(peft_model.to(device), tokenizer, backbone)
+    _refuse_unsaved(made_up, adapted)
+    return adapted
 
 
 def _with_head(folder: Path, task: Task) -> tuple[Any, dict[str, Any]]:

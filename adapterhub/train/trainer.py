@@ -18,7 +18,7 @@ from adapterhub.backbone import BaseSource, locate
 from adapterhub.backbone.quiet import quiet
 from adapterhub.errors import RecipeError, RequestError
 from adapterhub.evaluate import evaluate, inputs_of
-from adapterhub.recipe import Recipe
+from adapterhub.recipe import Full, Recipe
 from adapterhub.tasks import Encoded, Task, get_task
 from adapterhub.tasks.data import Splits, class_weights, read_splits, within_tokens
 from adapterhub.train import checkpoint, export, trainee
@@ -50,7 +50,7 @@ def train(
     registry: Registry | None = None,
     progress: TrainingProgress | None = None,
 ) -> TrainingResult:
-    """Run `recipe` in `run_folder` and leave an adapter in its ``adapter/``.
+    """Run `recipe` in `run_folder` and leave an adapter in its ``adapter/``, or figures only of full fine-tuning.
 
     The test split is scored before training and after. A finished run of the same recipe answers with its result. After
     an interruption, `resume` goes on to the same result as an uninterrupted run.
@@ -125,8 +125,10 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     checkpoint.load_trainable(student.model, kept.folder)
     progress.phase(f"scoring {len(splits.test)} test rows after step {kept.step}")
     after = evaluate(predictor, task, splits.test)
-    facts = export.Facts(recipe, task, splits, source.identity(), before, after, parent.digest if parent else None)
-    digest = export.write(student, facts, run.partial)
+    digest = None
+    if not isinstance(recipe.method, Full):
+        facts = export.Facts(recipe, task, splits, source.identity(), before, after, parent.digest if parent else None)
+        digest = export.write(student, facts, run.partial)
     outcome = {
         "digest": digest,
         "metrics": curve.plain(after),
@@ -136,7 +138,8 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
         "dropped_rows": splits.dropped,
     }
     record("after", last.step, outcome)
-    run.complete()
+    if digest is not None:
+        run.complete()
 
 
 def _loop(

@@ -26,7 +26,7 @@ from adapterhub.recipe import Lora, Recipe
 from adapterhub.tasks import get_task, task_of
 from adapterhub.train import RunError, TrainingResult, train, trainee
 from adapterhub.train import trainer as trainer_module
-from adapterhub.train.methods import peft_config
+from adapterhub.train.methods import refuse_long_rows
 from adapterhub.train.predictor import ModelPredictor
 from registry.manifest import Manifest
 from tests.train.support import LORA, PREFIX, Recipes
@@ -244,9 +244,9 @@ def test_positions_that_padding_takes_are_not_counted() -> None:
     )
     model = RobertaForSequenceClassification(config)  # pad_token_id is 1: positions start from 2
     method = Lora(targets=["query"])
-    peft_config(method, get_task("text-classification", {"max_length": 32}), model)
+    refuse_long_rows(method, get_task("text-classification", {"max_length": 32}), model)
     with pytest.raises(RecipeError, match="33 exceeds the base's 32 positions"):
-        peft_config(method, get_task("text-classification", {"max_length": 33}), model)
+        refuse_long_rows(method, get_task("text-classification", {"max_length": 33}), model)
 
 
 def test_a_path_that_the_manifest_cannot_leave_out_is_refused_first(recipes: Recipes, tmp_path: Path) -> None:
