@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
+import torch
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
@@ -173,16 +174,19 @@ class Engine:
             AdapterError: a version does not fit this backbone.
             RequestError: a row cannot be answered; the message says which.
         """
-        return self._answered(requests, lambda ticket: self._job(ticket, MAX_NEW_TOKENS))
+        return self._answered(requests, lambda ticket: self._job(ticket, None))
 
-    def generate(self, requests: Sequence[Request], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[TextAnswer]:
-        """Continue prompts greedily, rows of different adapters together; a row is a string or holds ``messages``.
+    def generate(self, requests: Sequence[Request], *, max_new_tokens: int | None = None) -> list[TextAnswer]:
+        """Continue prompts greedily, rows of different adapters together.
+
+        A row is what the adapter's task reads. Where it has none, and for the bare backbone, it is a string or holds
+        ``messages``. Without `max_new_tokens` it is the adapter's own, or else 64.
 
         Raises:
             RequestError: the backbone is an encoder, or an adapter has another head than the language model's.
             RegistryError, AdapterError: as for `predict`.
         """
-        if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int):
+        if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int | None):
             raise RequestError(f"max_new_tokens is {max_new_tokens!r}", "Give a whole number of tokens.")
 
         def job(ticket: Ticket) -> tuple[Job, list[Encoded]]:
@@ -216,8 +220,11 @@ class Engine:
         """Whether rows of this adapter are answered with text."""
         return self.backbone.is_decoder if adapter is None else adapter.writes
 
-    def _job(self, ticket: Ticket, max_new_tokens: int) -> tuple[Job, list[Encoded]]:
+    def _job(self, ticket: Ticket, max_new_tokens: int | None) -> tuple[Job, list[Encoded]]:
         if self._speaks(ticket.adapter):
+            if max_new_tokens is None:
+                task = ticket.adapter.task if ticket.adapter else None
+                max_new_tokens = task.options.sampling.max_new_tokens if task else MAX_NEW_TOKENS
             inputs = self._encode(ticket, room=max_new_tokens)
             return Writing(ticket.entry, inputs, max_new_tokens), inputs
         inputs = self._encode(ticket)
@@ -244,8 +251,10 @@ class Engine:
         blend = ticket.wanted.parts if isinstance(ticket.wanted, Blend) else ()
         if self._speaks(adapter):
             tokens = cast("list[int]", outputs)
-            text = self.backbone.tokenizer.decode(tokens, skip_special_tokens=True)
-            return TextAnswer(version=version, blend=blend, text=text, token_ids=tuple(tokens))
+            if adapter is None or adapter.task is None:
+                text = self.backbone.tokenizer.decode(tokens, skip_special_tokens=True)
+                return TextAnswer(version=version, blend=blend, text=text, token_ids=tuple(tokens))
+            outputs = [torch.tensor(tokens, dtype=torch.long)]
         states = cast("list[Tensor]", outputs)
         if adapter is None or adapter.task is None:
             return HiddenAnswer(version=version, blend=blend, last_hidden_state=states[0])

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 import torch
-from jinja2 import TemplateError
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
@@ -23,6 +21,7 @@ from adapterhub.runtime.passes.cache import Filling, KeyValueCache, Lane, Newest
 from adapterhub.runtime.passes.plan import AdapterMap, Plan
 from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import Encoded, Row
+from adapterhub.tasks.generation.prompt import chat_ids, end_tokens
 from adapterhub.tasks.task import check_text
 
 
@@ -45,7 +44,7 @@ class Continuation:
         self.finished = max_new_tokens <= 0
         self.lane: Lane | None = None
         self._left = max_new_tokens
-        self.ends = _end_tokens(backbone)
+        self.ends = end_tokens(backbone.tokenizer, backbone.config, backbone.generation_config)
 
     @property
     def tokens_to_feed(self) -> int:
@@ -184,16 +183,7 @@ def encode_prompt(backbone: Backbone, row: Row) -> list[int]:
         RequestError: the row is none of these.
     """
     if isinstance(row, Mapping) and "messages" in row:
-        try:
-            encoded: Any = backbone.tokenizer.apply_chat_template(
-                list(row["messages"]), add_generation_prompt=True, return_dict=True
-            )
-        except (TypeError, ValueError, KeyError, TemplateError) as error:
-            raise RequestError(
-                f"the messages do not fit the base's chat template: {error}",
-                "Give a list of {role, content}, and a base that has a chat template.",
-            ) from error
-        return list(encoded["input_ids"])
+        return chat_ids(backbone.tokenizer, row["messages"])
     text = row.get("text") if isinstance(row, Mapping) else row
     if not isinstance(text, str):
         raise RequestError(
@@ -221,12 +211,3 @@ def _lane(row: Continuation) -> Lane:
     if row.lane is None:
         raise ValueError("a row runs only after it was read")
     return row.lane
-
-
-def _end_tokens(backbone: Backbone) -> frozenset[int]:
-    """What ends a text by the config, by generation_config.json (chat models name their end of turn there) or both."""
-    found = {backbone.tokenizer.eos_token_id}
-    for config in (backbone.config, backbone.generation_config):
-        stated = getattr(config, "eos_token_id", None)
-        found.update(stated if isinstance(stated, list) else [stated])
-    return frozenset(found - {None})
