@@ -65,6 +65,7 @@ BUILT_IN: Mapping[str, Mapping[str | None, tuple[str, str]]] = {
     "summarization": {None: ("adapterhub.tasks.generation.summarization", "Summarization")},
     "text-generation": {
         "dialogue": ("adapterhub.tasks.generation.dialogue", "Dialogue"),
+        "code": ("adapterhub.tasks.generation.code", "CodeGeneration"),
         "text-to-sql": ("adapterhub.tasks.generation.text_to_sql", "TextToSql"),
     },
 }
