@@ -66,6 +66,7 @@ BUILT_IN: Mapping[str, Mapping[str | None, tuple[str, str]]] = {
     "text-generation": {
         "dialogue": ("adapterhub.tasks.generation.dialogue", "Dialogue"),
         "code": ("adapterhub.tasks.generation.code", "CodeGeneration"),
+        "controlled": ("adapterhub.tasks.generation.controlled", "ControlledGeneration"),
         "text-to-sql": ("adapterhub.tasks.generation.text_to_sql", "TextToSql"),
     },
 }

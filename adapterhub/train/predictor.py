@@ -6,7 +6,7 @@ each other, and agree because both go through the task.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -77,24 +77,29 @@ class ModelPredictor:
         encoded = self.task.encode(rows, self.tokenizer)
         inputs = [one for row in encoded for one in row]
         if self.task.head_kind in WRITES:
-            outputs = self._in_batches(inputs, lambda batch: write(self.model, self.tokenizer, self.task, batch))
+            sampling = self.task.options.sampling
+            outputs = self._in_batches(inputs, lambda batch: write(self.model, self.tokenizer, sampling, batch))
         else:
-            outputs = self._in_batches(inputs, self._logits)
+            outputs = self._in_batches(inputs, lambda batch: self._logits(list(batch.values())))
         in_order = iter(outputs)
         return self.task.decode([list(islice(in_order, len(row))) for row in encoded], encoded)
 
     def likelihoods(self, rows: Sequence[DataRow]) -> list[Likelihood]:
         """How likely the model finds the target of each row, in order."""
         encoded = self.task.encode(rows, self.tokenizer, with_labels=True)
-        return self._in_batches([one for row in encoded for one in row], self._likelihoods, BATCH_TOKENS)
+        inputs = [one for row in encoded for one in row]
+        return self._in_batches(inputs, lambda batch: self._likelihoods(list(batch.values())), BATCH_TOKENS)
 
     def _in_batches(
         self,
         inputs: Sequence[Encoded],
-        compute: Callable[[Sequence[Encoded]], Sequence[Output]],
+        compute: Callable[[Mapping[int, Encoded]], Sequence[Output]],
         tokens: int | None = None,
     ) -> list[Output]:
-        """What `compute` makes of each input, given batches of similar length, of about so many `tokens` at most."""
+        """What `compute` makes of each input, given batches of similar length, of about so many `tokens` at most.
+
+        A batch holds inputs by their places.
+        """
         order = sorted(range(len(inputs)), key=lambda index: len(inputs[index].input_ids), reverse=True)
         outputs: dict[int, Output] = {}
         training = self.model.training
@@ -104,7 +109,7 @@ class ModelPredictor:
                 longest = len(inputs[order[0]].input_ids)
                 size = BATCH_INPUTS if tokens is None else max(1, min(BATCH_INPUTS, tokens // longest))
                 chosen, order = order[:size], order[size:]
-                outputs.update(zip(chosen, compute([inputs[index] for index in chosen]), strict=True))
+                outputs.update(zip(chosen, compute({index: inputs[index] for index in chosen}), strict=True))
         self.model.train(training)
         return [outputs[index] for index in range(len(inputs))]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from peft import PeftModel
@@ -18,6 +19,7 @@ from adapterhub.evaluate import inputs_of
 from adapterhub.recipe import Lora, Recipe
 from adapterhub.runtime.engine import Engine
 from adapterhub.tasks import TextAnswer, get_task, task_of
+from adapterhub.tasks.generation.sampling import Sampling
 from adapterhub.tasks.task import IGNORED
 from adapterhub.train import train, trainee
 from adapterhub.train.predictor import ModelPredictor, collate
@@ -34,12 +36,15 @@ OPTIONS = {
     "dialogue": 'problem_type = "dialogue"\nmax_length = 96\nsampling = { max_new_tokens = 6 }',
     "text-to-sql": 'problem_type = "text-to-sql"\nmax_length = 64\nsampling = { max_new_tokens = 8 }',
 }
-NAMES = {"dialogue": "text-generation", "text-to-sql": "text-generation"}
+NAMES = dict.fromkeys(("dialogue", "text-to-sql", "controlled"), "text-generation")
+DRAWN = "sampling = { max_new_tokens = 6, temperature = 0.8, top_p = 0.9, seed = 5 }"
 
 
 def row_of(kind: str, number: int) -> dict[str, object]:
     """Two words, of which the answer repeats the second."""
     first, second = WORDS[number % 6], WORDS[number // 6 % 6]
+    if kind == "controlled":
+        return {"label": first, "text": f"{first} {second} {number}"}
     if kind != "dialogue":
         return {"source": f"{first} {second} {number}", "target": f"{second} is {second}"}
     said = (f"{first} {number}", first, second, f"is {second}")
@@ -55,14 +60,16 @@ def base(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rows")
-    for kind in OPTIONS:
+    for kind in (*OPTIONS, "controlled"):
         for split, first, count in (("train", 0, 48), ("validation", 48, 8), ("test", 56, 8)):
             rows = [json.dumps(row_of(kind, number)) for number in range(first, first + count)]
             (folder / f"{kind}-{split}.jsonl").write_text("\n".join(rows))
     return folder
 
 
-def recipe_of(kind: str, base: Path, data: Path, method: str = LORA, training: str = "epochs = 1") -> Recipe:
+def recipe_of(
+    kind: str, base: Path, data: Path, method: str = LORA, training: str = "epochs = 1", options: str = ""
+) -> Recipe:
     files = "\n".join(f'{split} = "{data}/{kind}-{split}.jsonl"' for split in ("train", "validation", "test"))
     return Recipe.parse(f"""
 name = "tiny"
@@ -73,7 +80,7 @@ path = "{base}"
 [task]
 name = "{NAMES.get(kind, kind)}"
 [task.options]
-{OPTIONS[kind]}
+{options or OPTIONS[kind]}
 [data]
 name = "{kind}"
 licence = "cc0-1.0"
@@ -89,16 +96,20 @@ batch_size = 8
 
 
 def by_plain_peft(folder: Path, base: Path, rows: Sequence[Any]) -> list[list[int]]:
-    """Greedy tokens of each row, one unpadded prompt at a time, by `peft` and transformers alone."""
+    """The tokens of each row, one unpadded prompt at a time, by `peft` and transformers alone."""
     manifest = Manifest.read(folder)
     task, tokenizer = task_of(manifest), AutoTokenizer.from_pretrained(base)
     model: Any = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder).eval()
-    most = manifest.document["prompt"]["sampling"]["max_new_tokens"]
+    asked = manifest.document["prompt"]["sampling"]
+    way: dict[str, Any] = {"max_new_tokens": asked["max_new_tokens"], "do_sample": asked["temperature"] > 0}
+    if way["do_sample"]:
+        way |= {"temperature": asked["temperature"], "top_p": asked["top_p"], "top_k": 0}
     written = []
-    for ((prompt,),) in ([task.encode([row], tokenizer)[0]] for row in rows):
+    for index, (prompt,) in enumerate(task.encode(rows, tokenizer)):
+        torch.manual_seed(asked["seed"] + index)
         ids = torch.tensor([prompt.input_ids])
         given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        line = model.generate(**given, max_new_tokens=most, do_sample=False)[0, len(prompt.input_ids) :].tolist()
+        line = model.generate(**given, **way)[0, len(prompt.input_ids) :].tolist()
         end = tokenizer.eos_token_id
         written.append(line[: line.index(end)] if end in line else line)
     return written
@@ -135,9 +146,30 @@ def test_trained_published_and_served_alike(kind: str, method: str, base: Path, 
         "kind": "causal-lm", "labels": [], "problem_type": task.problem_type, "pooling": None
     }  # fmt: skip
     assert document["prompt"] == {
-        "template": task.template, "sampling": {"max_new_tokens": recipe.task.options["sampling"]["max_new_tokens"]}
+        "template": task.template, "sampling": {"max_new_tokens": 6, "temperature": 0.0, "top_p": 1.0, "seed": 0}
     }  # fmt: skip
     assert not {"template", "sampling", "problem_type"} & {*document["task"]["options"]}
+
+
+def test_texts_that_are_drawn_are_the_same_everywhere(base: Path, data: Path, tmp_path: Path) -> None:
+    """In one batch or alone, in training, by plain `peft`, or served: each row has a seed of its own."""
+    options = f'problem_type = "controlled"\njudge = "{data}/controlled-validation.jsonl"\nmax_length = 96\n{DRAWN}'
+    result = train(recipe_of("controlled", base, data, options=options), tmp_path / "run")
+    task = task_of(Manifest.read(result.adapter))
+    rows = inputs_of([row_of("controlled", number) for number in range(56, 64)], task)
+    expected = by_plain_peft(result.adapter, base, rows)
+    registry = open_registry(tmp_path / "registry")
+    registry.publish(result.folder, "acme/task", "1.0.0")
+    with Engine(Backbone.load(base, id=BASE_ID), registry) as engine:
+        requests: list[Any] = [("acme/task", row) for row in rows]
+        served = engine.generate(requests)
+        again = engine.generate(requests[3:], sampling=msgspec.structs.replace(task.options.sampling, seed=8))
+        greedy = engine.generate(requests, sampling=Sampling(max_new_tokens=6))
+    assert [list(answer.token_ids) for answer in served] == expected
+    assert [answer.token_ids for answer in again] == [answer.token_ids for answer in served[3:]]
+    assert [answer.token_ids for answer in greedy] != [answer.token_ids for answer in served]
+    figures = task.metrics(served, [str(row["label"]) for row in rows if isinstance(row, dict)])
+    assert figures == pytest.approx({name: result.after[name].value for name in figures})
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Continuing rows: sequences that join and leave between steps, each with keys and values of its own.
 
 New sequences are read in one packed pass; from then on each step feeds the newest token of every running sequence, of
-whatever adapters. Greedy: the token of the highest logit, the lowest id among equals.
+whatever adapters: the one of the highest logit, the lowest id among equals, or what the row's sampler draws.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from adapterhub.runtime.passes.plan import AdapterMap, Plan
 from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import Encoded, Row
 from adapterhub.tasks.generation.prompt import chat_ids, end_tokens
+from adapterhub.tasks.generation.sampling import Sampler
 from adapterhub.tasks.task import check_text
 
 
@@ -32,13 +33,22 @@ class Continuation:
         adapter: what it wears, None for the bare backbone.
         prompt: its tokens.
         tokens: the tokens generated so far.
+        sampler: what draws them, or None for the likeliest.
         ends: the token ids that finish it.
         finished: it met an end-of-text token, or has as many tokens as were asked for.
         lane: where its keys and values are, while it runs.
     """
 
-    def __init__(self, backbone: Backbone, adapter: Adapter | None, prompt: Sequence[int], max_new_tokens: int) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        adapter: Adapter | None,
+        prompt: Sequence[int],
+        max_new_tokens: int,
+        sampler: Sampler | None = None,
+    ) -> None:
         self.adapter = adapter
+        self.sampler = sampler
         self.prompt = list(prompt)
         self.tokens: list[int] = []
         self.finished = max_new_tokens <= 0
@@ -157,7 +167,7 @@ class RunningBatch:
             return self._backbone.lm_head(last)  # type: ignore[misc,no-any-return]
 
     def _take(self, rows: Sequence[Continuation], logits: Tensor) -> None:
-        for row, token in zip(rows, logits.argmax(-1).tolist(), strict=True):
+        for row, token in zip(rows, chosen(rows, logits), strict=True):
             row.accept(token)
 
     def _compose(self, rows: Sequence[Continuation]) -> None:
@@ -168,6 +178,15 @@ class RunningBatch:
                 row.lane = None
         self.running = neighbours([row for row in rows if not row.finished])
         self._adapters, self._stacked = None, False
+
+
+def chosen(rows: Sequence[Continuation], logits: Tensor) -> list[int]:
+    """The next token of each row, of its ``[rows, vocabulary]``."""
+    tokens: list[int] = logits.argmax(-1).tolist()
+    return [
+        token if row.sampler is None else row.sampler.draw(scores)
+        for row, token, scores in zip(rows, tokens, logits, strict=True)
+    ]
 
 
 def neighbours(rows: Sequence[Continuation]) -> list[Continuation]:

@@ -59,8 +59,8 @@ class CodeGeneration(GenerationTask):
         return {"pass@1": sum(pass_at_k(count, right, 1) for count, right in outcomes) / len(outcomes)}
 
     def _prompt_ids(self, columns: Mapping[str, Any], tokenizer: Any) -> list[int]:
-        hidden = {"tests": []} if columns.get("entry_point") else {}
-        return super()._prompt_ids({**columns, **hidden}, tokenizer)
+        shown = {**columns, "tests": []} if columns.get("entry_point") else columns
+        return super()._prompt_ids(shown, tokenizer)
 
 
 def program_of(text: str, row: Mapping[str, Any]) -> str:

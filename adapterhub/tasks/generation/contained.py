@@ -43,7 +43,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def main() -> None:
     """Shut this process in, and become the program's interpreter."""
-    fd, nonce, memory, cpu, disk, processes = (*sys.argv[1:3], *map(int, sys.argv[3:]))
+    fd, nonce = sys.argv[1:3]
+    memory, cpu, disk, processes = map(int, sys.argv[3:])
     program = sys.stdin.buffer.read()
     _enter(disk)
     _fork_and_wait()  # the child is the first process of its namespace: when it dies, all others do

@@ -17,18 +17,13 @@ from msgspec import Meta
 from adapterhub.errors import RequestError
 from adapterhub.tasks.answer import Answer, TextAnswer
 from adapterhub.tasks.generation import prompt
+from adapterhub.tasks.generation.sampling import Sampling
 from adapterhub.tasks.task import IGNORED, Encoded, Options, Row, Task, columns_of
 
 if TYPE_CHECKING:
     import torch
 
 HINT = "See the columns at the top of the task's file."
-
-
-class Sampling(Options, frozen=True, kw_only=True):
-    """How the answer's tokens are chosen: the likeliest each time, until the text ends or has so many tokens."""
-
-    max_new_tokens: Annotated[int, Meta(ge=1, le=8192)] = 64
 
 
 class GenerationOptions(Options, frozen=True, kw_only=True):
@@ -64,7 +59,7 @@ class GenerationTask(Task):
     target_column = "target"
     fewest_labels = 0
     reads_likelihood = True
-    options_type = GenerationOptions
+    options_type: ClassVar[type[GenerationOptions]] = GenerationOptions
     template: ClassVar[str] = "{source}"
 
     def __init__(self, options: Mapping[str, Any] | None = None, labels: Sequence[str] = ()) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sacrebleu
 
+from adapterhub.errors import DataError, RecipeError
 from adapterhub.evaluate import Likelihood, perplexity, score, score_likelihoods
 from adapterhub.tasks import TextAnswer, get_task
 from adapterhub.tasks.generation.text_to_sql import normal
@@ -42,6 +45,19 @@ def test_a_query_is_right_to_the_letter() -> None:
     assert normal("SELECT  A\nFROM b ;") == normal("select a from B;") == "select a from b"
     task = get_task("text-generation", {"problem_type": "text-to-sql"})
     assert task.metrics(answers(["select a", "select a"]), ["SELECT a ;", "SELECT ab"]) == {"exact_match": 0.5}
+
+
+def test_a_judge_says_whether_a_text_is_of_its_kind(tmp_path: Path) -> None:
+    rows = [{"text": f"{word} {number}", "label": word} for word in ("fire", "joke") for number in range(4)]
+    (tmp_path / "judge.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    task = get_task("text-generation", {"problem_type": "controlled", "judge": str(tmp_path / "judge.jsonl")})
+    assert task.labels_of(rows) == []
+    written = answers(["a fire", "my fire", "my fire", ""])
+    assert task.metrics(written, ["fire", "fire", "joke", "joke"]) == {"control_accuracy": 0.5, "distinct": 0.75}
+    with pytest.raises(DataError, match="has no row of 'hello'"):
+        task.labels_of([{"text": "hello", "label": "hello"}])
+    with pytest.raises(RecipeError, match="judge"):
+        get_task("text-generation", {"problem_type": "controlled"})
 
 
 def test_perplexity_is_over_tokens_not_rows() -> None:
