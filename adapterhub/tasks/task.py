@@ -114,6 +114,11 @@ class Task(ABC):
         """Positions that a row may take at most; 0 where the task sets no bound."""
         return getattr(self.options, "max_length", 0)
 
+    @property
+    def class_column(self) -> str | None:
+        """The column of a row's class, or its classes; None where there are none."""
+        return self.target_column if self.has_classes else None
+
     def question(self, row: Mapping[str, Any]) -> Row:
         """A labelled row without its target: what a predictor may see."""
         return {column: value for column, value in row.items() if column != self.target_column}

@@ -14,6 +14,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from adapterhub.backbone import Backbone
+from adapterhub.cli import main
 from adapterhub.errors import BackboneError, RecipeError
 from adapterhub.evaluate import inputs_of
 from adapterhub.recipe import Lora, Recipe
@@ -166,6 +167,12 @@ def test_texts_that_are_drawn_are_the_same_everywhere(base: Path, data: Path, tm
         again = engine.generate(requests[3:], sampling=msgspec.structs.replace(task.options.sampling, seed=8))
         greedy = engine.generate(requests, sampling=Sampling(max_new_tokens=6))
     assert [list(answer.token_ids) for answer in served] == expected
+    made = tmp_path / "made.jsonl"
+    command = ["augment", result.adapter, data / "controlled-train.jsonl", made, "--each", 2, "--base-path", base]
+    assert main([str(part) for part in command]) == 0
+    new = [json.loads(line) for line in made.read_text().splitlines()]
+    assert {row["made_by"] for row in new} == {result.digest} and {row["label"] for row in new} <= {*WORDS}
+    assert main([str(part) for part in command]) == 1  # what is there is not written over
     assert [answer.token_ids for answer in again] == [answer.token_ids for answer in served[3:]]
     assert [answer.token_ids for answer in greedy] != [answer.token_ids for answer in served]
     figures = task.metrics(served, [str(row["label"]) for row in rows if isinstance(row, dict)])

@@ -37,6 +37,11 @@ class ControlledGeneration(GenerationTask):
     template = "Write a text of this kind: {label}"
     options_type: ClassVar[type[GenerationOptions]] = ControlledOptions
 
+    @property
+    def class_column(self) -> str:
+        """The kind that is asked for."""
+        return "label"
+
     def labels_of(self, rows: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> list[str]:
         """None: the answer is text. But the judge must know the kinds of all `rows`.
 
