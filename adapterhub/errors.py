@@ -10,6 +10,7 @@
     ├── RequestError           one row of a request cannot be answered
     │   └── EngineClosed       nor can any other one, by this engine
     ├── RunError               a run's folder cannot be used as asked
+    ├── SandboxError           a program that a model wrote cannot be run safely here, and was not
     └── MissingDependency      a package that this command needs is not installed
 
 The registry has its own root, ``registry.errors.RegistryError``, of the same form. Both are turned into exit codes
@@ -78,6 +79,12 @@ class RunError(AdapterHubError):
     """A run's folder cannot be used as asked."""
 
     code = "run"
+
+
+class SandboxError(AdapterHubError):
+    """A program that a model wrote cannot be run safely here, and was not."""
+
+    code = "sandbox"
 
 
 class MissingDependency(AdapterHubError):

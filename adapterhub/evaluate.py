@@ -6,7 +6,8 @@ the same answers always give the same interval.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -54,20 +55,44 @@ def evaluate(
 
 def inputs_of(rows: Sequence[Mapping[str, Any]], task: Task) -> list[Row]:
     """The rows without their targets: what a predictor may see."""
-    return [{column: value for column, value in row.items() if column != task.target_column} for row in rows]
+    return [task.question(row) for row in rows]
 
 
 def score(task: Task, answers: Sequence[Answer], references: Sequence[Any], split: str) -> dict[str, MetricValue]:
     """The task's metrics of `answers`, each with its interval."""
+    return _resampled(task.outcomes(answers, references), task.summary, split)
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """How a model finds one row's target: the loss summed over its tokens (nats), and how many they are."""
+
+    loss: float
+    tokens: int
+
+
+def score_likelihoods(rows: Sequence[Likelihood], split: str) -> dict[str, MetricValue]:
+    """The perplexity of targets, with its interval."""
+    return _resampled(rows, perplexity, split)
+
+
+def perplexity(rows: Sequence[Likelihood]) -> dict[str, float]:
+    """``exp`` of the mean loss over all tokens of `rows`: 1 where every token was certain."""
+    return {"perplexity": math.exp(sum(row.loss for row in rows) / sum(row.tokens for row in rows))}
+
+
+def _resampled(
+    outcomes: Sequence[Any], summary: Callable[[Sequence[Any]], Mapping[str, float]], split: str
+) -> dict[str, MetricValue]:
+    """The figures of `summary`, with the interval that resampling rows gives."""
     import numpy
 
-    outcomes = task.outcomes(answers, references)
     count = len(outcomes)
     draws = numpy.random.default_rng(SEED).integers(0, count, size=(RESAMPLES, count))
-    resampled = [task.summary([outcomes[index] for index in draw]) for draw in draws]
+    resampled = [summary([outcomes[index] for index in draw]) for draw in draws]
     return {
         name: MetricValue(value, *_interval([figures[name] for figures in resampled]), n=count, split=split)
-        for name, value in task.summary(outcomes).items()
+        for name, value in summary(outcomes).items()
     }
 
 

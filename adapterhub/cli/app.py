@@ -25,6 +25,7 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
+    "augment": "augment",
     "key": "key",
     "publish": "publish",
     "alias": "alias",

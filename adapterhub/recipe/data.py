@@ -17,6 +17,7 @@ Knows the keys and which of them exclude each other. Refuses to know what a file
     max_rows = { train = 8000 }       # optional: at most so many rows of a split
     max_tokens = 1000000              # optional: at most so many tokens to train on
     seed = 13                         # of the draws that the last three make
+    more = ["made.jsonl"]             # optional: files of further training rows, of which all are used
     [data.columns]
     text = "body"                     # a column of the task = one of the file
     [data.split]
@@ -81,6 +82,7 @@ class Data(Part, frozen=True, kw_only=True):
     max_rows: MaxRows = MaxRows()
     max_tokens: Count | None = None
     seed: Seed = 13
+    more: list[Name] = field(default_factory=list)
 
     def refuse_contradictions(self, origin: str) -> None:
         """Raise RecipeError for keys that exclude each other; `origin` names the document."""

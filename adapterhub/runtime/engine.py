@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
+import torch
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
@@ -32,11 +33,11 @@ from adapterhub.runtime.residency.swapper import Swapper
 from adapterhub.runtime.residency.tiers import Budget
 from adapterhub.runtime.scheduler import Scheduler
 from adapterhub.tasks import Answer, Encoded, HiddenAnswer, TextAnswer
+from adapterhub.tasks.generation.sampling import Sampling
 from registry import Follower, Registry, Version
 
 __all__ = ["Budget", "Engine", "Request"]
 
-MAX_NEW_TOKENS = 64  # of a row that `predict` answers with text
 STEP_TOKENS = MappingProxyType({"cpu": 2048})  # a CPU computes no faster with more, and others wait longer
 MOST_STEP_TOKENS = 8192  # elsewhere
 
@@ -173,17 +174,28 @@ class Engine:
             AdapterError: a version does not fit this backbone.
             RequestError: a row cannot be answered; the message says which.
         """
-        return self._answered(requests, lambda ticket: self._job(ticket, MAX_NEW_TOKENS))
+        return self._answered(requests, self._job)
 
-    def generate(self, requests: Sequence[Request], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[TextAnswer]:
-        """Continue prompts greedily, rows of different adapters together; a row is a string or holds ``messages``.
+    def generate(
+        self, requests: Sequence[Request], *, max_new_tokens: int | None = None, sampling: Sampling | None = None
+    ) -> list[TextAnswer]:
+        """Continue prompts, rows of different adapters together.
+
+        A row is what the adapter's task reads. Where it has none, and for the bare backbone, it is a string or holds
+        ``messages``.
+
+        Args:
+            max_new_tokens: instead of the one in `sampling`.
+            sampling: how the texts are written; by default as the adapter says, or else greedily, up to 64 tokens.
 
         Raises:
             RequestError: the backbone is an encoder, or an adapter has another head than the language model's.
             RegistryError, AdapterError: as for `predict`.
         """
-        if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int):
+        if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int | None):
             raise RequestError(f"max_new_tokens is {max_new_tokens!r}", "Give a whole number of tokens.")
+        if sampling is not None and sampling.temperature and self.backbone.is_encoder_decoder:
+            raise RequestError("encoder-decoders answer greedily alone", "Leave sampling out.")
 
         def job(ticket: Ticket) -> tuple[Job, list[Encoded]]:
             if not self._speaks(ticket.adapter):
@@ -191,7 +203,7 @@ class Engine:
                     f"row {ticket.index}: {ticket.wanted or 'the bare encoder'} does not answer with text",
                     "Use predict.",
                 )
-            return self._job(ticket, max_new_tokens)
+            return self._job(ticket, sampling, max_new_tokens)
 
         return cast("list[TextAnswer]", self._answered(requests, job))
 
@@ -216,10 +228,15 @@ class Engine:
         """Whether rows of this adapter are answered with text."""
         return self.backbone.is_decoder if adapter is None else adapter.writes
 
-    def _job(self, ticket: Ticket, max_new_tokens: int) -> tuple[Job, list[Encoded]]:
+    def _job(
+        self, ticket: Ticket, sampling: Sampling | None = None, max_new_tokens: int | None = None
+    ) -> tuple[Job, list[Encoded]]:
         if self._speaks(ticket.adapter):
-            inputs = self._encode(ticket, room=max_new_tokens)
-            return Writing(ticket.entry, inputs, max_new_tokens), inputs
+            task = ticket.adapter.task if ticket.adapter else None
+            way: Sampling = sampling or (task.options.sampling if task else Sampling())
+            most = way.max_new_tokens if max_new_tokens is None else max_new_tokens
+            inputs = self._encode(ticket, room=most)
+            return Writing(ticket.entry, inputs, most, way.sampler(ticket.index)), inputs
         inputs = self._encode(ticket)
         return Reading(ticket.entry, inputs), inputs
 
@@ -244,8 +261,10 @@ class Engine:
         blend = ticket.wanted.parts if isinstance(ticket.wanted, Blend) else ()
         if self._speaks(adapter):
             tokens = cast("list[int]", outputs)
-            text = self.backbone.tokenizer.decode(tokens, skip_special_tokens=True)
-            return TextAnswer(version=version, blend=blend, text=text, token_ids=tuple(tokens))
+            if adapter is None or adapter.task is None:
+                text = self.backbone.tokenizer.decode(tokens, skip_special_tokens=True)
+                return TextAnswer(version=version, blend=blend, text=text, token_ids=tuple(tokens))
+            outputs = [torch.tensor(tokens, dtype=torch.long)]
         states = cast("list[Tensor]", outputs)
         if adapter is None or adapter.task is None:
             return HiddenAnswer(version=version, blend=blend, last_hidden_state=states[0])

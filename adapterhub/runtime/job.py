@@ -11,6 +11,7 @@ from torch import Tensor
 from adapterhub.runtime.passes.generate import Continuation
 from adapterhub.runtime.residency.entry import Entry
 from adapterhub.tasks import Encoded
+from adapterhub.tasks.generation.sampling import Sampler
 
 
 class Reading:
@@ -52,15 +53,19 @@ class Writing:
     Attributes:
         inputs: its only one, the prompt.
         max_new_tokens: how many may follow.
+        sampler: what draws them, or None for the likeliest.
         done: in the end the tokens that follow.
         continuation: it while it runs, None before.
         entry, taken, passed_over, leased, withdrawn: as for `Reading`.
     """
 
-    def __init__(self, entry: Entry | None, inputs: Sequence[Encoded], max_new_tokens: int) -> None:
+    def __init__(
+        self, entry: Entry | None, inputs: Sequence[Encoded], max_new_tokens: int, sampler: Sampler | None = None
+    ) -> None:
         self.entry = entry
         self.inputs = inputs
         self.max_new_tokens = max_new_tokens
+        self.sampler = sampler
         self.done: Future[list[int]] = Future()
         self.continuation: Continuation | None = None
         self.taken = self.passed_over = 0

@@ -133,7 +133,8 @@ class Scheduler:
         if not prompts:
             return
         for job, adapter in prompts:
-            job.continuation = Continuation(self._backbone, adapter, job.inputs[0].input_ids, job.max_new_tokens)
+            ids = job.inputs[0].input_ids
+            job.continuation = Continuation(self._backbone, adapter, ids, job.max_new_tokens, job.sampler)
         try:
             self._batch.join([job.continuation for job, _ in prompts if job.continuation])
         except Exception as error:  # as in `_read`

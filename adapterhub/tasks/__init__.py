@@ -61,8 +61,20 @@ BUILT_IN: Mapping[str, Mapping[str | None, tuple[str, str]]] = {
     "token-classification": {None: ("adapterhub.tasks.token_classification", "TokenClassification")},
     "question-answering": {None: ("adapterhub.tasks.question_answering", "QuestionAnswering")},
     "multiple-choice": {None: ("adapterhub.tasks.multiple_choice", "MultipleChoice")},
+    "translation": {None: ("adapterhub.tasks.generation.translation", "Translation")},
+    "summarization": {None: ("adapterhub.tasks.generation.summarization", "Summarization")},
+    "text-generation": {
+        "dialogue": ("adapterhub.tasks.generation.dialogue", "Dialogue"),
+        "code": ("adapterhub.tasks.generation.code", "CodeGeneration"),
+        "controlled": ("adapterhub.tasks.generation.controlled", "ControlledGeneration"),
+        "text-to-sql": ("adapterhub.tasks.generation.text_to_sql", "TextToSql"),
+    },
 }
 """name → problem type → module and class; the first problem type is the one that need not be named."""
+
+
+PROMPT_OPTIONS = ("template", "sampling")
+"""Options that a manifest keeps as its ``prompt``."""
 
 
 def known_tasks() -> list[str]:
@@ -94,7 +106,8 @@ def get_task(name: str, options: Mapping[str, Any] | None = None, labels: Sequen
 def task_of(manifest: Manifest) -> Task:
     """The task that a manifest was made with, its labels and options included.
 
-    Its problem type is ``head.problem_type``; where the options state one too, the two must agree.
+    Its problem type is ``head.problem_type``; where the options state one too, the two must agree. Options of its
+    prompt are the manifest's ``prompt``.
 
     Raises:
         AdapterError: this installation has no such task, or the manifest's options are not its own.
@@ -106,6 +119,9 @@ def task_of(manifest: Manifest) -> Task:
             f"manifest.json: head.problem_type is {stated}, task.options.problem_type {options[PROBLEM_TYPE]!r}",
             "Publish it with the one that it was trained with.",
         )
+    if stated_prompt := manifest.typed.prompt:
+        asked = {name: getattr(stated_prompt, name) for name in PROMPT_OPTIONS}
+        options.update({name: value for name, value in asked.items() if value is not None})
     try:
         return get_task(manifest.task.name, options, manifest.labels)
     except RecipeError as error:

@@ -70,6 +70,8 @@ class Task(ABC):
         fewest_labels: how many labels the training rows must have at least.
         smooths_labels: whether `loss` knows what label smoothing means.
         has_classes: whether a row's target is one of `labels`, or a list of them; `loss` then takes their weights.
+        reads_likelihood: whether a model is also judged by how likely it finds the targets: the mean of `loss` over
+            them gives ``perplexity``, by which the best epoch is chosen, since generating text after each takes long.
     """
 
     name: ClassVar[str]
@@ -86,6 +88,7 @@ class Task(ABC):
     fewest_labels: ClassVar[int] = 2
     smooths_labels: ClassVar[bool] = True
     has_classes: ClassVar[bool] = False
+    reads_likelihood: ClassVar[bool] = False
     options_type: ClassVar[type[Options]] = Options
 
     def __init__(self, options: Mapping[str, Any] | None = None, labels: Sequence[str] = ()) -> None:
@@ -105,6 +108,20 @@ class Task(ABC):
     def label_index(self) -> dict[str, int]:
         """Position of each label in the head's output."""
         return {label: index for index, label in enumerate(self.labels)}
+
+    @property
+    def longest_input(self) -> int:
+        """Positions that a row may take at most; 0 where the task sets no bound."""
+        return getattr(self.options, "max_length", 0)
+
+    @property
+    def class_column(self) -> str | None:
+        """The column of a row's class, or its classes; None where there are none."""
+        return self.target_column if self.has_classes else None
+
+    def question(self, row: Mapping[str, Any]) -> Row:
+        """A labelled row without its target: what a predictor may see."""
+        return {column: value for column, value in row.items() if column != self.target_column}
 
     @abstractmethod
     def check_row(self, row: Mapping[str, Any]) -> None:
@@ -131,7 +148,8 @@ class Task(ABC):
         """One answer a row, of the logits of its inputs.
 
         Logits are each input's own, without padding: ``[labels]``, ``[tokens, labels]``, for question answering
-        ``[tokens, 2]`` (start and end), for multiple choice ``[1]``.
+        ``[tokens, 2]`` (start and end), for multiple choice ``[1]``. Where the head is a language model's they are no
+        logits but the ids of the tokens that were written after the input, ``[tokens]``.
         """
 
     @abstractmethod

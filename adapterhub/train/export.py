@@ -21,8 +21,9 @@ from huggingface_hub import ModelCardData
 from adapterhub.backbone import BaseIdentity
 from adapterhub.evaluate import MetricValue
 from adapterhub.recipe import Recipe
-from adapterhub.tasks import Task
+from adapterhub.tasks import PROMPT_OPTIONS, Task
 from adapterhub.tasks.data import Leakage, Splits, fingerprint
+from adapterhub.tasks.heads import WRITES
 from adapterhub.train.methods import manifest_method
 from adapterhub.train.trainee import Trainee
 from registry.manifest import complete
@@ -65,9 +66,11 @@ def _rewrite_config(path: Path, base: BaseIdentity) -> None:
 def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
     """The manifest but for its files, which the registry adds."""
     recipe, task = facts.recipe, facts.task
+    options = msgspec.to_builtins(task.options)
+    prompt = {name: options.pop(name) for name in PROMPT_OPTIONS if name in options}
     return {
         "schema_version": 1,
-        "task": {"name": task.name, "options": msgspec.to_builtins(task.options)},
+        "task": {"name": task.name, "options": options},
         "method": manifest_method(recipe.method),
         "base": asdict(facts.base),
         "head": {
@@ -76,7 +79,7 @@ def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
             "problem_type": task.problem_type,
             "pooling": None,
         },
-        "prompt": None,
+        "prompt": prompt or None,
         "metrics": {
             "before": {name: asdict(value) for name, value in facts.before.items()},
             "after": {name: asdict(value) for name, value in facts.after.items()},
@@ -114,6 +117,7 @@ def _card(student: Trainee, facts: Facts) -> str:
     )
     rows = "\n".join(f"| {name} | {facts.before[name]} | {after} |" for name, after in facts.after.items())
     counts = ", ".join(f"{len(rows)} {split}" for split, rows in facts.splits.items())
+    untrained = "itself" if task.head_kind in WRITES else "with an untrained head"
     auto_class = task.model_class().__name__
     sized = f", num_labels={len(task.labels)}" if task.labels else ""
     labels = "Labels are in `manifest.json` and above, in the order of the head's outputs.\n\n" if task.labels else ""
@@ -127,7 +131,7 @@ A {recipe.method.__struct_config__.tag} adapter for {task.name} on [{facts.base.
 
 ## Results
 
-Test split, {len(facts.splits.test)} rows, 95% bootstrap interval; before is the base with an untrained head.
+Test split, {len(facts.splits.test)} rows, 95% bootstrap interval; before is the base {untrained}.
 
 | metric | before | after |
 | --- | --- | --- |

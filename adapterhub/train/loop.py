@@ -149,6 +149,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
     ) -> None:
         self._task = task
         self._validate = validate
+        self._halved = training.precision == "bfloat16"
         self._order = LengthGrouped(
             [max(len(one.input_ids) for one in row) for row in rows],
             training.batch_size * training.gradient_accumulation,
@@ -176,6 +177,10 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
         metrics = {f"eval_{name}": value for name, value in self._validate().items()}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> torch.autocast:
+        """What a training step computes in; the Trainer's own way would leave the model in it afterwards."""
+        return torch.autocast(self.args.device.type, torch.bfloat16, self._halved, cache_enabled)
 
     def _get_num_items_in_batch(self, batch_samples: list[Mapping[str, Tensor]], device: torch.device) -> Tensor:
         counts = [self._task.targets(batch["labels"]) for batch in batch_samples]  # of no batches at an epoch's end

@@ -89,7 +89,7 @@ METHODS: Mapping[str, Callable[[Any, Task, nn.Module], PeftConfig]] = {"lora": _
 def refuse_long_rows(method: Method, task: Task, model: nn.Module) -> None:
     """The longest row, and the prefix before it, must find a position each; else RecipeError."""
     room = _positions(model)
-    longest = getattr(task.options, "max_length", 0)
+    longest = task.longest_input
     if isinstance(method, Prefix) and room is not None and method.length + longest > room:
         raise RecipeError(
             f"method.length: {method.length} virtual tokens + max_length {longest} exceed the base's {room} positions",

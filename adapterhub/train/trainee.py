@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, GenerationConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from adapterhub.errors import BackboneError, RecipeError
 from adapterhub.recipe import Adapting, Full, Method
 from adapterhub.tasks import Task
-from adapterhub.tasks.heads import num_labels
+from adapterhub.tasks.generation.prompt import end_tokens
+from adapterhub.tasks.heads import WRITES, num_labels
 from adapterhub.train.checkpoint import trainable
 from adapterhub.train.methods import peft_config, refuse_long_rows
 
@@ -74,6 +75,12 @@ def load(folder: Path, task: Task, method: Method) -> Trainee:
     _refuse_unread_base(folder, task, model, made_up)
     _refuse_unpadded(folder, task, model, tokenizer)
     backbone = sum(parameter.numel() for parameter in getattr(model, model.base_model_prefix).parameters())
+    if task.head_kind in WRITES:
+        _refuse_no_vocabulary_head(folder, model, made_up)
+        model.generation_config = GenerationConfig(  # what the base asks for besides, the engine does not do either
+            eos_token_id=sorted(end_tokens(tokenizer, model.config, model.generation_config)),
+            pad_token_id=tokenizer.pad_token_id,
+        )
     refuse_long_rows(method, task, model)
     student = model if isinstance(method, Full) else _adapted(folder, task, method, model, made_up)
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
@@ -144,6 +151,16 @@ def _refuse_unpadded(folder: Path, task: Task, model: Any, tokenizer: Any) -> No
         f"{folder.name}: its {lacking}, which {task.name} needs",
         "Save a copy of the base whose tokenizer has a pad_token and whose config.json has its pad_token_id.",
     )
+
+
+def _refuse_no_vocabulary_head(folder: Path, model: Any, made_up: set[str]) -> None:
+    """A language model's head is the base's own, and is in no adapter."""
+    lost = sorted(made_up & {name for name, _ in model.named_parameters()})
+    if lost:
+        raise BackboneError(
+            f"{folder.name}: its checkpoint lacks {lost[0]}, which a {type(model).__name__} needs",
+            "Choose a base that was saved with its language-model head.",
+        )
 
 
 def _refuse_unsaved(initialised: set[str], model: Any) -> None:

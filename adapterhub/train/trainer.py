@@ -17,10 +17,10 @@ from transformers import set_seed
 from adapterhub.backbone import BaseSource, locate
 from adapterhub.backbone.quiet import quiet
 from adapterhub.errors import RecipeError, RequestError
-from adapterhub.evaluate import evaluate, inputs_of
+from adapterhub.evaluate import MetricValue, evaluate, inputs_of, perplexity, score_likelihoods
 from adapterhub.recipe import Full, Recipe
 from adapterhub.tasks import Encoded, Task, get_task
-from adapterhub.tasks.data import Splits, class_weights, read_splits, within_tokens
+from adapterhub.tasks.data import DataRow, Splits, class_weights, read_splits, within_tokens
 from adapterhub.train import checkpoint, export, trainee
 from adapterhub.train.inputs import training_inputs
 from adapterhub.train.interrupt import Interrupts
@@ -108,7 +108,7 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     before = curve.before
     if before is None:
         progress.phase(f"scoring {len(splits.test)} test rows before training")
-        before = evaluate(predictor, task, splits.test)
+        before = _measured(predictor, task, splits.test)
         record("before", 0, {"metrics": curve.plain(before), "data": splits.document()})
     if last is None or not last.ended:
         progress.phase(f"training {student.trainable_parameters:,} parameters ({student.trainable_share:.2%})")
@@ -124,7 +124,7 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     kept = checkpoint.best(last)
     checkpoint.load_trainable(student.model, kept.folder)
     progress.phase(f"scoring {len(splits.test)} test rows after step {kept.step}")
-    after = evaluate(predictor, task, splits.test)
+    after = _measured(predictor, task, splits.test)
     digest = None
     if not isinstance(recipe.method, Full):
         facts = export.Facts(recipe, task, splits, source.identity(), before, after, parent.digest if parent else None)
@@ -152,7 +152,6 @@ def _loop(
     predictor: ModelPredictor,
     watch: Watch,
 ) -> Loop:
-    questions, wanted = inputs_of(splits.validation, task), task.references(splits.validation)
     return Loop(
         student.model,
         task,
@@ -160,20 +159,34 @@ def _loop(
         recipe.training,
         student.tokenizer.pad_token_id,
         run.checkpoints,
-        validate=lambda: task.metrics(predictor.predict(questions), wanted),
+        validate=lambda: _chosen_by(predictor, task, splits.validation),
         watch=watch,
         class_weights=class_weights(recipe.training.class_weights, task, splits.train),
     )
+
+
+def _measured(predictor: ModelPredictor, task: Task, rows: Sequence[DataRow]) -> dict[str, MetricValue]:
+    """The figures of the test rows, before or after."""
+    figures = evaluate(predictor, task, rows)
+    return figures | score_likelihoods(predictor.likelihoods(rows), "test") if task.reads_likelihood else figures
+
+
+def _chosen_by(predictor: ModelPredictor, task: Task, rows: Sequence[DataRow]) -> Mapping[str, float]:
+    """The figures of the validation rows, after an epoch."""
+    if task.reads_likelihood:
+        return perplexity(predictor.likelihoods(rows))
+    return task.metrics(predictor.predict(inputs_of(rows, task)), task.references(rows))
 
 
 def _task_and_rows(recipe: Recipe, parent: Parent | None) -> tuple[Task, Splits]:
     """The rows, and the task with the labels that the training rows have; a parent's labels come first."""
     reader = get_task(recipe.task.name, recipe.task.options)
     stopping = recipe.training.early_stopping
-    if stopping and stopping.metric is not None and stopping.metric not in reader.metric_names:
+    figures = (reader.primary_metric,) if reader.reads_likelihood else reader.metric_names
+    if stopping and stopping.metric is not None and stopping.metric not in figures:
         raise RecipeError(
-            f"training.early_stopping.metric: {reader.name} has no {stopping.metric!r}",
-            f"It has {', '.join(reader.metric_names)}.",
+            f"training.early_stopping.metric: {reader.name} has no {stopping.metric!r} to choose an epoch by",
+            f"It has {', '.join(figures)}.",
         )
     if recipe.training.label_smoothing and not reader.smooths_labels:
         raise RecipeError(
@@ -237,6 +250,8 @@ def _inputs(splits: Splits, task: Task, tokenizer: Any, base: Path) -> Sequence[
                 train = training_inputs(rows, task, tokenizer, base)
             else:
                 task.encode(inputs_of(rows, task), tokenizer)
+                if task.reads_likelihood:
+                    task.encode(rows, tokenizer, with_labels=True)
         except RequestError as error:
             raise RecipeError(f"data.{name}: {error.message}", error.hint) from error
     return train

@@ -47,3 +47,36 @@ def make_tiny_bert(folder: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+CHAT = (
+    "{% for message in messages %}[CLS] {{ message['role'] }} : {{ message['content'] }} [SEP]{% endfor %}"
+    "{% if add_generation_prompt %}[CLS] assistant : {% endif %}"
+)
+
+
+def make_tiny_chat(folder: Path, tiny_base: Path) -> Path:
+    """A random Llama of 2 layers that chats in the tiny BERT's words: each turn is ``[CLS] role : content [SEP]``."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_base)
+    tokenizer.eos_token = tokenizer.sep_token
+    tokenizer.chat_template = CHAT
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        initializer_range=0.3,  # else its logits are too near to 0 for an adapter to learn anything
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.cls_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -59,7 +59,8 @@ class Adapter:
         prefix: keys and values in front of each row, or None.
         prompt: embeddings ``[n, hidden]`` in front of each row's own, in the backbone's dtype, or None.
         head: its own task head, or None (answers hidden states or text).
-        task: encodes rows and decodes outputs, where the head has a task.
+        task: encodes rows and decodes outputs, where the head has a task; of a language model, where the manifest says
+            how it is prompted.
         block: the memory that all its tensors lie in (``runtime.adapters.memory``), or None before they are put there.
     """
 
@@ -150,7 +151,7 @@ class AdapterLoader:
             prompt = read_prompt(config, body, self._backbone)
         fitting.check_deltas(self._backbone, manifest.head.kind, {name: self._modules[name] for name in deltas})
         head = self._head(shell, head_tensors) if shell.shapes else None
-        task = self._task(manifest) if head else None
+        task = self._task(manifest) if head or manifest.typed.prompt else None
         adapter = Adapter(manifest.digest, manifest, deltas, prefix, prompt, head, task)
         self._check_room(adapter)
         return adapter
@@ -168,7 +169,8 @@ class AdapterLoader:
 
     def _check_said(self, manifest: Manifest) -> None:
         """What a manifest asks for and this runtime does not do is refused, not passed over."""
-        if manifest.head.pooling is not None or manifest.typed.prompt is not None:
+        prompted = manifest.typed.prompt is not None and manifest.head.kind != "causal-lm"
+        if manifest.head.pooling is not None or prompted:
             asked = "prompt" if manifest.head.pooling is None else f"head.pooling {manifest.head.pooling}"
             raise AdapterError(f"the manifest asks for {asked}, which is not served yet", "Publish it without.")
 

@@ -1,17 +1,15 @@
 """Continuing rows: sequences that join and leave between steps, each with keys and values of its own.
 
 New sequences are read in one packed pass; from then on each step feeds the newest token of every running sequence, of
-whatever adapters. Greedy: the token of the highest logit, the lowest id among equals.
+whatever adapters: the one of the highest logit, the lowest id among equals, or what the row's sampler draws.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 import torch
-from jinja2 import TemplateError
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
@@ -23,6 +21,8 @@ from adapterhub.runtime.passes.cache import Filling, KeyValueCache, Lane, Newest
 from adapterhub.runtime.passes.plan import AdapterMap, Plan
 from adapterhub.runtime.passes.read import EncodedRow
 from adapterhub.tasks import Encoded, Row
+from adapterhub.tasks.generation.prompt import chat_ids, end_tokens
+from adapterhub.tasks.generation.sampling import Sampler
 from adapterhub.tasks.task import check_text
 
 
@@ -33,19 +33,28 @@ class Continuation:
         adapter: what it wears, None for the bare backbone.
         prompt: its tokens.
         tokens: the tokens generated so far.
+        sampler: what draws them, or None for the likeliest.
         ends: the token ids that finish it.
         finished: it met an end-of-text token, or has as many tokens as were asked for.
         lane: where its keys and values are, while it runs.
     """
 
-    def __init__(self, backbone: Backbone, adapter: Adapter | None, prompt: Sequence[int], max_new_tokens: int) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        adapter: Adapter | None,
+        prompt: Sequence[int],
+        max_new_tokens: int,
+        sampler: Sampler | None = None,
+    ) -> None:
         self.adapter = adapter
+        self.sampler = sampler
         self.prompt = list(prompt)
         self.tokens: list[int] = []
         self.finished = max_new_tokens <= 0
         self.lane: Lane | None = None
         self._left = max_new_tokens
-        self.ends = _end_tokens(backbone)
+        self.ends = end_tokens(backbone.tokenizer, backbone.config, backbone.generation_config)
 
     @property
     def tokens_to_feed(self) -> int:
@@ -158,7 +167,7 @@ class RunningBatch:
             return self._backbone.lm_head(last)  # type: ignore[misc,no-any-return]
 
     def _take(self, rows: Sequence[Continuation], logits: Tensor) -> None:
-        for row, token in zip(rows, logits.argmax(-1).tolist(), strict=True):
+        for row, token in zip(rows, chosen(rows, logits), strict=True):
             row.accept(token)
 
     def _compose(self, rows: Sequence[Continuation]) -> None:
@@ -169,6 +178,15 @@ class RunningBatch:
                 row.lane = None
         self.running = neighbours([row for row in rows if not row.finished])
         self._adapters, self._stacked = None, False
+
+
+def chosen(rows: Sequence[Continuation], logits: Tensor) -> list[int]:
+    """The next token of each row, of its ``[rows, vocabulary]``."""
+    tokens: list[int] = logits.argmax(-1).tolist()
+    return [
+        token if row.sampler is None else row.sampler.draw(scores)
+        for row, token, scores in zip(rows, tokens, logits, strict=True)
+    ]
 
 
 def neighbours(rows: Sequence[Continuation]) -> list[Continuation]:
@@ -184,16 +202,7 @@ def encode_prompt(backbone: Backbone, row: Row) -> list[int]:
         RequestError: the row is none of these.
     """
     if isinstance(row, Mapping) and "messages" in row:
-        try:
-            encoded: Any = backbone.tokenizer.apply_chat_template(
-                list(row["messages"]), add_generation_prompt=True, return_dict=True
-            )
-        except (TypeError, ValueError, KeyError, TemplateError) as error:
-            raise RequestError(
-                f"the messages do not fit the base's chat template: {error}",
-                "Give a list of {role, content}, and a base that has a chat template.",
-            ) from error
-        return list(encoded["input_ids"])
+        return chat_ids(backbone.tokenizer, row["messages"])
     text = row.get("text") if isinstance(row, Mapping) else row
     if not isinstance(text, str):
         raise RequestError(
@@ -221,12 +230,3 @@ def _lane(row: Continuation) -> Lane:
     if row.lane is None:
         raise ValueError("a row runs only after it was read")
     return row.lane
-
-
-def _end_tokens(backbone: Backbone) -> frozenset[int]:
-    """What ends a text by the config, by generation_config.json (chat models name their end of turn there) or both."""
-    found = {backbone.tokenizer.eos_token_id}
-    for config in (backbone.config, backbone.generation_config):
-        stated = getattr(config, "eos_token_id", None)
-        found.update(stated if isinstance(stated, list) else [stated])
-    return frozenset(found - {None})

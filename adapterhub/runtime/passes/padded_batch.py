@@ -14,7 +14,7 @@ from adapterhub.backbone import Backbone
 from adapterhub.runtime.passes import encoder_decoder, padded
 from adapterhub.runtime.passes import plan as plans
 from adapterhub.runtime.passes.choice import Choice
-from adapterhub.runtime.passes.generate import Continuation, neighbours
+from adapterhub.runtime.passes.generate import Continuation, chosen, neighbours
 from adapterhub.runtime.passes.past import Past, RowPast
 from adapterhub.runtime.passes.plan import AdapterMap, Plan
 from adapterhub.runtime.passes.read import EncodedRow
@@ -38,7 +38,7 @@ class PaddedBatch:
         self._read: Prefill = model.prefill
         self._feed: Feed = model.feed
         self._choose: Callable[[Sequence[Continuation], Tensor], list[int]] = (
-            Choice(backbone) if backbone.is_encoder_decoder else lambda _, logits: logits.argmax(-1).tolist()
+            Choice(backbone) if backbone.is_encoder_decoder else chosen
         )
         self._pasts: list[RowPast] = []  # of those that run, until a step brings them together in `_past`
         self._past: Past | None = None

@@ -17,7 +17,7 @@ from adapterhub.tasks.task import Task
 
 def labels_in(row: DataRow, task: Task) -> list[str]:
     """The labels of a row of a task that has classes: one, several, or one for each token."""
-    target = row[task.target_column]
+    target = row[task.class_column or task.target_column]
     return [target] if isinstance(target, str) else list(target)
 
 
@@ -35,7 +35,7 @@ def few_shots(rows: Sequence[Placed], task: Task, shots: int, seed: int) -> tupl
     Raises:
         RecipeError: the task has no classes.
     """
-    if not task.has_classes:
+    if task.class_column is None:
         raise RecipeError(
             f"data.shots: there are no classes in {task.problem_type or task.name}", "Use data.max_rows instead."
         )

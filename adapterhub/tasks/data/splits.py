@@ -7,7 +7,7 @@ Knows the order of these steps, and that no model is needed for any of them. Wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +80,14 @@ def read_splits(data: Data, task: Task, known_labels: Sequence[str] = ()) -> Spl
     used = {part: at_most(kept[part], getattr(data.max_rows, part), data.seed) for part in PARTS}
     if data.shots is not None:
         used["train"], short = few_shots(used["train"], task, data.shots, data.seed)
+    unused = {part: len(kept[part]) - len(used[part]) for part in PARTS if len(kept[part]) > len(used[part])}
+    if data.more:
+        added, leakage = _added(data, task, kept, leakage)
+        used["train"] += added
     for part in PARTS:
         if not used[part]:
             raise DataError(f"data: no rows are left for {part}", "Give more rows, or larger shares in data.split.")
     check_labels(used, task, known_labels)
-    unused = {part: len(kept[part]) - len(used[part]) for part in PARTS if len(kept[part]) > len(used[part])}
     train, validation, test = (_plain(used[part]) for part in PARTS)
     return Splits(train, validation, test, leakage=leakage, unused=unused, short=short)
 
@@ -151,6 +154,17 @@ def _divided(data: Data, task: Task, parts: Sequence[str]) -> dict[str, list[Pla
         part = part_of(task.input_key(placed.row), data.split.validation, data.split.test, data.split.seed)
         divided[part].append(placed)
     return {part: divided[part] for part in parts}
+
+
+def _added(
+    data: Data, task: Task, parts: Mapping[str, Sequence[Placed]], leakage: Leakage
+) -> tuple[list[Placed], Leakage]:
+    """The rows of ``more``, by the same rule about rows that are in `parts`' validation or test; and all leaks."""
+    columns = Columns.of(task, data.columns)
+    more = [placed for name in data.more for placed in _read(data, name, task, columns)]
+    kept, found = settle({**parts, "train": more}, task, data.leakage, data.leakage_threshold)
+    of_more = tuple(leak for leak in found.leaks if leak.part == "train")
+    return kept["train"], replace(leakage, leaks=(*leakage.leaks, *of_more))
 
 
 def _read(data: Data, name: str, task: Task, columns: Columns) -> list[Placed]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from pathlib import Path
@@ -119,3 +120,30 @@ def test_weights_are_factors_of_the_loss() -> None:
     logits, labels = torch.randn(3, 2), torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
     columns = [multi.loss(logits[:, [place]], labels[:, [place]]) for place in (0, 1)]
     torch.testing.assert_close(multi.loss(logits, labels, weights=weights), 3 * columns[0] + 0.5 * columns[1])
+
+
+def test_further_rows_are_added_to_those_that_were_chosen(tmp_path: Path) -> None:
+    parts = {
+        "train": [(f"where is card number {number} of mine", "ab"[number % 2]) for number in range(12)],
+        "validation": [("a joke about printers", "a")],
+        "test": [("my computer is on fire", "b")],
+    }
+    made = tmp_path / "made.jsonl"
+    rows = [("My computer is  on fire", "b"), ("it rains in the desert", "a"), ("nothing works today", "b")]
+    made.write_text("".join(json.dumps({"text": text, "label": label, "seed": 3}) + "\n" for text, label in rows))
+    more = {"shots": 1, "more": [str(made)], "leakage": "drop-train"}
+    splits = read_splits(files(tmp_path, parts, **more), TASK)
+    texts = [row["text"] for row in splits.train]
+    assert texts[2:] == ["it rains in the desert", "nothing works today"] and len(texts) == 4
+    assert splits.dropped == 1 and splits.unused == {"train": 10}
+    with pytest.raises(DataError, match=r"made\.jsonl:1"):
+        read_splits(files(tmp_path, parts, **{**more, "leakage": "refuse"}), TASK)
+
+
+def test_the_same_shots_whichever_way_rows_are_read(tmp_path: Path) -> None:
+    """Texts of a kind are written by the labels that texts are classified by."""
+    judge = tmp_path / "judge.jsonl"
+    judge.write_text("\n".join(json.dumps({"text": f"t {label}", "label": label}) for label in "abc"))
+    writer = get_task("text-generation", {"problem_type": "controlled", "judge": str(judge)})
+    rows = placed(60)
+    assert few_shots(rows, writer, 3, seed=1) == few_shots(rows, TASK, 3, seed=1)
