@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import TypeVar, cast
 
 from torch import Tensor
 
@@ -21,9 +21,9 @@ from adapterhub.errors import AdapterHubError, EngineClosed, RequestError
 from adapterhub.runtime.adapters.adapter import Adapter, AdapterLoader
 from adapterhub.runtime.adapters.blend import Blend
 from adapterhub.runtime.adapters.memory import compact
-from adapterhub.runtime.entrance import Entrance, Request, Ticket
+from adapterhub.runtime.entrance import Entrance, Reference, Request, Ticket
 from adapterhub.runtime.job import Job, Reading, Writing
-from adapterhub.runtime.passes import generate, layers, read
+from adapterhub.runtime.passes import generate, layers, likelihood, read
 from adapterhub.runtime.residency.pool import AdapterPool
 from adapterhub.runtime.residency.record import check_name
 from adapterhub.runtime.residency.recorder import Recorder
@@ -35,6 +35,9 @@ from adapterhub.tasks import Answer, Encoded, HiddenAnswer, TextAnswer
 from registry import Follower, Registry, Version
 
 __all__ = ["Budget", "Engine", "Request"]
+
+T = TypeVar("T")
+Outputs = list[Tensor] | list[int]
 
 MAX_NEW_TOKENS = 64  # of a row that `predict` answers with text
 STEP_TOKENS = MappingProxyType({"cpu": 2048})  # a CPU computes no faster with more, and others wait longer
@@ -195,12 +198,43 @@ class Engine:
 
         return cast("list[TextAnswer]", self._answered(requests, job))
 
+    def log_likelihoods(self, texts: Sequence[tuple[Reference, str, str]]) -> list[float]:
+        """How likely each ``(reference, prompt, text)`` is: the natural logarithm of the text's probability after it.
+
+        Raises:
+            RequestError: the backbone is no decoder, or an adapter has another head than the language model's.
+            RegistryError, AdapterError: as for `predict`.
+        """
+
+        def job(ticket: Ticket) -> tuple[Job, list[Encoded]]:
+            if ticket.adapter is not None and not ticket.adapter.writes:
+                raise RequestError(f"row {ticket.index}: {ticket.wanted} does not answer with text", "Use predict.")
+            _, prompt, text = texts[ticket.index]
+            with self.backbone.tokenizing:
+                inputs = [likelihood.encode(self.backbone, prompt, text)]
+            read.check_length(
+                self.backbone, ticket.adapter.virtual_tokens if ticket.adapter else 0, len(inputs[0].input_ids)
+            )
+            return Reading(ticket.entry, inputs), inputs
+
+        requests = [(reference, prompt + text) for reference, prompt, text in texts]
+        return self._computed(requests, job, lambda _, outputs, __: float(cast("list[Tensor]", outputs)[0].sum()))
+
     def _answered(
         self, requests: Sequence[Request], make: Callable[[Ticket], tuple[Job, list[Encoded]]]
     ) -> list[Answer]:
+        return self._computed(requests, make, self._answer)
+
+    def _computed(
+        self,
+        requests: Sequence[Request],
+        make: Callable[[Ticket], tuple[Job, list[Encoded]]],
+        finish: Callable[[Ticket, Outputs, list[Encoded]], T],
+    ) -> list[T]:
+        """What `finish` makes of the outputs of each request's job, which `make` makes, in their order."""
         if self._closed:
             raise EngineClosed()
-        answers: dict[int, Answer] = {}
+        answers: dict[int, T] = {}
         for tickets in self._entrance.parts(self._entrance.enter(requests)):
             running: list[tuple[Ticket, Job, list[Encoded]]] = []
             with self._entrance.loading(tickets) as loaded, _withdrawn(running):
@@ -209,7 +243,7 @@ class Engine:
                     running.append((ticket, job, inputs))  # before it is put: an interrupt must find it
                     self._scheduler.put(job)
                 for ticket, job, inputs in running:
-                    answers[ticket.index] = self._answer(ticket, job.done.result(), inputs)
+                    answers[ticket.index] = finish(ticket, job.done.result(), inputs)
         return [answers[index] for index in range(len(requests))]
 
     def _speaks(self, adapter: Adapter | None) -> bool:
@@ -239,7 +273,7 @@ class Engine:
             raise RequestError(f"row {ticket.index}: {error.message}", error.hint) from error
         return encoded
 
-    def _answer(self, ticket: Ticket, outputs: list[Tensor] | list[int], inputs: list[Encoded]) -> Answer:
+    def _answer(self, ticket: Ticket, outputs: Outputs, inputs: list[Encoded]) -> Answer:
         adapter, version = ticket.adapter, ticket.version
         blend = ticket.wanted.parts if isinstance(ticket.wanted, Blend) else ()
         if self._speaks(adapter):
