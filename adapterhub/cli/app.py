@@ -25,6 +25,8 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
+    "compare": "compare",
+    "explain": "explain",
     "key": "key",
     "publish": "publish",
     "alias": "alias",

@@ -23,6 +23,7 @@ from typing import Any
 from adapterhub.errors import RunError
 from adapterhub.evaluate import MetricValue
 from adapterhub.recipe import Recipe
+from registry import Manifest
 
 Metrics = Mapping[str, MetricValue]
 
@@ -124,7 +125,8 @@ class RunFolder:
         """The result of a finished run, as it recorded it."""
         lines = _lines(self.metrics)
         before, after = (next(line for line in lines if line["kind"] == kind) for kind in ("before", "after"))
-        facts = {key: value for key, value in after.items() if key not in ("kind", "step", "metrics")}
+        facts = {key: value for key, value in after.items() if key not in ("kind", "step", "metrics", "digest")}
+        facts["digest"] = Manifest.read(self.adapter).digest  # the card may have been written on since
         return TrainingResult(
             folder=self.path, before=_values(before["metrics"]), after=_values(after["metrics"]), **facts
         )

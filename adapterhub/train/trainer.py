@@ -17,11 +17,13 @@ from transformers import set_seed
 from adapterhub.backbone import BaseSource, locate
 from adapterhub.backbone.quiet import quiet
 from adapterhub.errors import RecipeError, RequestError
-from adapterhub.evaluate import evaluate, inputs_of
+from adapterhub.evaluate import Evaluation, evaluate, inputs_of
+from adapterhub.evaluate.report import Report
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import Encoded, Task, get_task
 from adapterhub.tasks.data import Splits, class_weights, read_splits, within_tokens
 from adapterhub.train import checkpoint, export, trainee
+from adapterhub.train.facts import Facts
 from adapterhub.train.inputs import training_inputs
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.loop import Loop, Watch
@@ -124,12 +126,12 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     kept = checkpoint.best(last)
     checkpoint.load_trainable(student.model, kept.folder)
     progress.phase(f"scoring {len(splits.test)} test rows after step {kept.step}")
-    after = evaluate(predictor, task, splits.test)
-    facts = export.Facts(recipe, task, splits, source.identity(), before, after, parent.digest if parent else None)
+    report = Report.of(Evaluation.of(predictor, task, splits.test))
+    facts = Facts(recipe, task, splits, source.identity(), before, report, parent.digest if parent else None)
     digest = export.write(student, facts, run.partial)
     outcome = {
         "digest": digest,
-        "metrics": curve.plain(after),
+        "metrics": curve.plain(report.metrics),
         "trainable_parameters": student.trainable_parameters,
         "trainable_share": student.trainable_share,
         "best_step": kept.step,

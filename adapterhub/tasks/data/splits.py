@@ -7,7 +7,7 @@ Knows the order of these steps, and that no model is needed for any of them. Wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,18 @@ def read_rows(
     """
     chosen = Columns.of(task, columns)
     return [placed.row for placed in checked(records_of(path, chosen, form), str(path), task, chosen)]
+
+
+def read_column(path: Path, column: str, task: Task, form: str | None = None) -> list[str]:
+    """What a further `column` of a file says of each row that `read_rows` gives.
+
+    Raises:
+        DataError: a row lacks it.
+    """
+    own = Columns.of(task)
+    columns = replace(own, source={**own.source, column: column}, required=own.required | {column})
+    records = records_of(path, columns, form)
+    return [str(columns.select(record, where)[column]) for where, record in records]
 
 
 def locate(file: str) -> Path:
