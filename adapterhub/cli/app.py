@@ -26,6 +26,7 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "compare": "compare",
+    "fairness": "fairness",
     "explain": "explain",
     "key": "key",
     "publish": "publish",
