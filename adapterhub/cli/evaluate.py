@@ -39,9 +39,11 @@ def evaluate_command(
     Intervals are 95% bootstrap. What --out keeps, `adapterhub compare` reads.
     """
     from adapterhub.evaluate import Evaluation
-    from adapterhub.evaluate.report import Report, write_report
+    from adapterhub.evaluate.report import Report, check_folder, write_report
     from adapterhub.tasks import task_of
 
+    if folder is not None:
+        check_folder(folder)
     with opened(target, location) as adapter:
         task, digest = task_of(adapter.manifest), adapter.manifest.digest
         rows = chosen.read(adapter.manifest, task)  # before the base is loaded: they may be wrong

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from adapterhub.errors import DataError
 from adapterhub.evaluate.calibration import Calibration, calibration
 from adapterhub.evaluate.classes import ClassFigures, by_class
 from adapterhub.evaluate.confusion import Confusion, confusion
@@ -56,6 +58,18 @@ class Report:
             "confusion": self.confusion and asdict(self.confusion),
             "calibration": self.calibration and asdict(self.calibration),
         }
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that `write_report` should not write to, before rows are answered for it.
+
+    Raises:
+        DataError: it holds something else than an evaluation.
+        ModuleNotFoundError: matplotlib, which draws the figures, is not installed.
+    """
+    import_module("matplotlib")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / REPORT).is_file():
+        raise DataError(f"{folder} exists and is no evaluation", "Name another folder.")
 
 
 def write_report(folder: Path, made: Evaluation, report: Report, adapter: Mapping[str, Any]) -> list[Path]:

@@ -38,6 +38,12 @@ def test_evaluate_keeps_report_answers_and_figures(kept: Path, names: Path) -> N
     assert [path.name for path in (kept / "figures").iterdir()] == ["confusion.png"]
 
 
+def test_evaluate_writes_over_nothing_else(adapterhub: Run, names: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    done = adapterhub("evaluate", names, "--out", tmp_path)
+    assert (done.code, done.err.splitlines()[0]) == (1, f"error: {tmp_path} exists and is no evaluation")
+
+
 def test_compare_takes_kept_answers_and_the_base_as_training_found_it(
     adapterhub: Run, kept: Path, names: Path, tiny_base: Path
 ) -> None:
