@@ -1,72 +1,75 @@
-"""``adapterhub evaluate``: an adapter's figures on labelled rows, with intervals."""
+"""``adapterhub evaluate``: an adapter's figures on labelled rows, with intervals, by class, and to look at."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from adapterhub.cli.home import registry_option
 from adapterhub.cli.output import Output, json_option, table
+from adapterhub.cli.rows import Chosen, rows_options
 from adapterhub.cli.serving import base_path_option, opened
-from adapterhub.errors import DataError
-
-FORMATS = ("jsonl", "csv", "tsv", "parquet", "conll")
 
 if TYPE_CHECKING:
-    from adapterhub.tasks import Task
-    from registry import Manifest
+    from rich.console import RenderableType
+
+    from adapterhub.evaluate.report import Report
 
 
 @click.command("evaluate")
 @click.argument("target", metavar="REF|FOLDER")
-@click.option("--data", type=click.Path(path_type=Path), help="Labelled rows, not those of its recipe.")
+@rows_options
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), help="Of those rows.  [default: what the file's name says]"
-)
-@click.option(
-    "--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True, help="Which rows."
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep report, answers and figures in this folder.",
 )
 @base_path_option
 @registry_option
 @json_option
 def evaluate_command(
-    target: str,
-    data: Path | None,
-    form: str | None,
-    split: str,
-    base_path: Path | None,
-    location: str,
-    as_json: bool,
+    target: str, chosen: Chosen, folder: Path | None, base_path: Path | None, location: str, as_json: bool
 ) -> None:
     """Score an adapter on labelled rows.
 
     Takes a published version, a run folder or an adapter folder, which answers through the same engine that serves.
-    Intervals are 95% bootstrap.
+    Intervals are 95% bootstrap. What --out keeps, `adapterhub compare` reads.
     """
-    from adapterhub.evaluate import evaluate
+    from adapterhub.evaluate import Evaluation
+    from adapterhub.evaluate.report import Report, check_folder, write_report
     from adapterhub.tasks import task_of
 
+    if folder is not None:
+        check_folder(folder)
     with opened(target, location) as adapter:
-        task = task_of(adapter.manifest)
-        rows = _rows(adapter.manifest, task, data, form, split)  # before the base is loaded: they may be wrong
+        task, digest = task_of(adapter.manifest), adapter.manifest.digest
+        rows = chosen.read(adapter.manifest, task)  # before the base is loaded: they may be wrong
         with adapter.served(base_path) as answering:
-            figures = evaluate(answering, task, rows, split)
-    text = table((split, "value [95% interval]", "rows"), ((name, str(at), at.n) for name, at in figures.items()))
-    Output(as_json).result({"adapter": target, "digest": adapter.manifest.digest, "metrics": figures}, text)
+            made = Evaluation.of(answering, task, rows, chosen.split)
+    report, said = Report.of(made), {"adapter": target, "digest": digest}
+    if folder is not None:
+        write_report(folder, made, report, said)
+    document = report.document() if folder is None else {**report.document(), "out": folder}
+    Output(as_json).result({**said, **document}, _text(report, chosen.split, folder))
 
 
-def _rows(
-    manifest: Manifest, task: Task, data: Path | None, form: str | None, split: str
-) -> Sequence[Mapping[str, Any]]:
-    from adapterhub.recipe import Recipe
-    from adapterhub.tasks.data import read_rows, read_split
+def _text(report: Report, split: str, folder: Path | None) -> RenderableType:
+    from rich.console import Group
 
-    if data is not None:
-        return read_rows(data, task, form=form)
-    text = manifest.document.get("recipe")
-    if not text:
-        raise DataError("the manifest holds no recipe, which would name the rows", "Name them: --data FILE.")
-    return read_split(Recipe.parse(text, "the manifest's recipe").data, task, split)
+    parts: list[RenderableType] = [
+        table((split, "value [95% interval]", "rows"), ((name, str(at), at.n) for name, at in report.metrics.items()))
+    ]
+    if report.classes:
+        figures = (
+            (one.label, *(f"{figure:.3f}" for figure in (one.precision, one.recall, one.f1)), one.support)
+            for one in report.classes
+        )
+        parts.append(table(("class", "precision", "recall", "F1", "in the rows"), figures))
+    if report.calibration is not None:
+        parts.append(f"expected calibration error {report.calibration.error:.4f}")
+    if folder is not None:
+        parts.append(f"kept in {folder}")
+    return Group(*parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -45,7 +44,9 @@ def predict_command(target: str, texts: tuple[str, ...], base_path: Path | None,
         answers = adapter.predict(rows)
     document = [{"row": row, **answer_document(answer)} for row, answer in zip(rows, answers, strict=True)]
     pairs = zip(rows, answers, strict=True)
-    text = table(("row", "answer", "made by"), ((_short(row), _words(answer), answer.version) for row, answer in pairs))
+    text = table(
+        ("row", "answer", "made by"), ((shortened(row), in_words(answer), answer.version) for row, answer in pairs)
+    )
     Output(as_json).result({"answers": document}, text)
 
 
@@ -68,13 +69,14 @@ def rows_from(lines: Iterable[str]) -> Iterator[Row]:
 
 
 def answer_document(answer: Answer) -> dict[str, Any]:
-    """An answer as JSON: all its fields but the tensors, which `repr` leaves out too."""
-    fields = {field.name: getattr(answer, field.name) for field in dataclasses.fields(answer) if field.repr}
-    version = fields.pop("version")
-    return {**fields, "version": str(version), "digest": version.digest} if version else fields
+    """An answer as JSON, with the version that made it."""
+    from adapterhub.tasks.answer import to_document
+
+    said, version = to_document(answer), answer.version
+    return {**said, "version": str(version), "digest": version.digest} if version else said
 
 
-def _words(answer: Answer) -> str:
+def in_words(answer: Answer) -> str:
     """What a person wants to read of an answer, whatever its task."""
     from adapterhub.tasks import ChoiceAnswer, LabelAnswer, LabelsAnswer, SpanAnswer, TagAnswer, TextAnswer, ValueAnswer
 
@@ -96,6 +98,7 @@ def _words(answer: Answer) -> str:
     return type(answer).__name__
 
 
-def _short(row: Row) -> str:
+def shortened(row: Row) -> str:
+    """A row in one line of at most 60 characters."""
     text = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
     return text if len(text) <= 60 else text[:59] + "…"

@@ -32,8 +32,9 @@ base_path_option: Callable[..., Any] = click.option(
 
 @dataclass(frozen=True)
 class Opened:
-    """An adapter that was admitted, and that nothing has been loaded for yet."""
+    """An adapter that was admitted, in a folder that is not to be written to, and that nothing is loaded for yet."""
 
+    folder: Path
     manifest: Manifest
     reference: str
     registry: Registry
@@ -88,7 +89,8 @@ def opened(target: str, location: str) -> Iterator[Opened]:
         else:
             registry = open_registry(location)
             version = registry.resolve(target)
-        yield Opened(Manifest.read(registry.pull(version)), str(version), registry)
+        folder = registry.pull(version)
+        yield Opened(folder, Manifest.read(folder), str(version), registry)
 
 
 @contextmanager

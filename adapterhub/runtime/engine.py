@@ -7,24 +7,23 @@ decoded by its task again.
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import TypeVar, cast
 
-import torch
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
-from adapterhub.errors import AdapterHubError, EngineClosed, RequestError
+from adapterhub.errors import EngineClosed, RequestError
+from adapterhub.runtime import rows
 from adapterhub.runtime.adapters.adapter import Adapter, AdapterLoader
-from adapterhub.runtime.adapters.blend import Blend
 from adapterhub.runtime.adapters.memory import compact
-from adapterhub.runtime.entrance import Entrance, Request, Ticket
-from adapterhub.runtime.job import Job, Reading, Writing
-from adapterhub.runtime.passes import generate, layers, read
+from adapterhub.runtime.entrance import Entrance, Reference, Request, Ticket
+from adapterhub.runtime.job import Job
+from adapterhub.runtime.passes import layers
 from adapterhub.runtime.residency.pool import AdapterPool
 from adapterhub.runtime.residency.record import check_name
 from adapterhub.runtime.residency.recorder import Recorder
@@ -32,11 +31,13 @@ from adapterhub.runtime.residency.status import Residency, Status
 from adapterhub.runtime.residency.swapper import Swapper
 from adapterhub.runtime.residency.tiers import Budget
 from adapterhub.runtime.scheduler import Scheduler
-from adapterhub.tasks import Answer, Encoded, HiddenAnswer, TextAnswer
+from adapterhub.tasks import Answer, Encoded, TextAnswer
 from adapterhub.tasks.generation.sampling import Sampling
 from registry import Follower, Registry, Version
 
 __all__ = ["Budget", "Engine", "Request"]
+
+T = TypeVar("T")
 
 STEP_TOKENS = MappingProxyType({"cpu": 2048})  # a CPU computes no faster with more, and others wait longer
 MOST_STEP_TOKENS = 8192  # elsewhere
@@ -174,7 +175,7 @@ class Engine:
             AdapterError: a version does not fit this backbone.
             RequestError: a row cannot be answered; the message says which.
         """
-        return self._answered(requests, self._job)
+        return self._answered(requests, lambda ticket: rows.job(self.backbone, ticket))
 
     def generate(
         self, requests: Sequence[Request], *, max_new_tokens: int | None = None, sampling: Sampling | None = None
@@ -198,21 +199,45 @@ class Engine:
             raise RequestError("encoder-decoders answer greedily alone", "Leave sampling out.")
 
         def job(ticket: Ticket) -> tuple[Job, list[Encoded]]:
-            if not self._speaks(ticket.adapter):
+            if not rows.speaks(self.backbone, ticket.adapter):
                 raise RequestError(
                     f"row {ticket.index}: {ticket.wanted or 'the bare encoder'} does not answer with text",
                     "Use predict.",
                 )
-            return self._job(ticket, sampling, max_new_tokens)
+            return rows.job(self.backbone, ticket, sampling, max_new_tokens)
 
         return cast("list[TextAnswer]", self._answered(requests, job))
+
+    def log_likelihoods(self, texts: Sequence[tuple[Reference, str, str]]) -> list[float]:
+        """How likely each ``(reference, prompt, text)`` is: the natural logarithm of the text's probability after it.
+
+        Raises:
+            RequestError: the backbone is no decoder, or an adapter has another head than the language model's.
+            RegistryError, AdapterError: as for `predict`.
+        """
+
+        def job(ticket: Ticket) -> tuple[Job, list[Encoded]]:
+            _, prompt, text = texts[ticket.index]
+            return rows.likelihood_job(self.backbone, ticket, prompt, text)
+
+        requests = [(reference, prompt + text) for reference, prompt, text in texts]
+        return self._computed(requests, job, lambda _, outputs, __: float(cast("list[Tensor]", outputs)[0].sum()))
 
     def _answered(
         self, requests: Sequence[Request], make: Callable[[Ticket], tuple[Job, list[Encoded]]]
     ) -> list[Answer]:
+        return self._computed(requests, make, functools.partial(rows.answer, self.backbone))
+
+    def _computed(
+        self,
+        requests: Sequence[Request],
+        make: Callable[[Ticket], tuple[Job, list[Encoded]]],
+        finish: Callable[[Ticket, rows.Outputs, list[Encoded]], T],
+    ) -> list[T]:
+        """What `finish` makes of the outputs of each request's job, which `make` makes, in their order."""
         if self._closed:
             raise EngineClosed()
-        answers: dict[int, Answer] = {}
+        answers: dict[int, T] = {}
         for tickets in self._entrance.parts(self._entrance.enter(requests)):
             running: list[tuple[Ticket, Job, list[Encoded]]] = []
             with self._entrance.loading(tickets) as loaded, _withdrawn(running):
@@ -221,54 +246,8 @@ class Engine:
                     running.append((ticket, job, inputs))  # before it is put: an interrupt must find it
                     self._scheduler.put(job)
                 for ticket, job, inputs in running:
-                    answers[ticket.index] = self._answer(ticket, job.done.result(), inputs)
+                    answers[ticket.index] = finish(ticket, job.done.result(), inputs)
         return [answers[index] for index in range(len(requests))]
-
-    def _speaks(self, adapter: Adapter | None) -> bool:
-        """Whether rows of this adapter are answered with text."""
-        return self.backbone.is_decoder if adapter is None else adapter.writes
-
-    def _job(
-        self, ticket: Ticket, sampling: Sampling | None = None, max_new_tokens: int | None = None
-    ) -> tuple[Job, list[Encoded]]:
-        if self._speaks(ticket.adapter):
-            task = ticket.adapter.task if ticket.adapter else None
-            way: Sampling = sampling or (task.options.sampling if task else Sampling())
-            most = way.max_new_tokens if max_new_tokens is None else max_new_tokens
-            inputs = self._encode(ticket, room=most)
-            return Writing(ticket.entry, inputs, most, way.sampler(ticket.index)), inputs
-        inputs = self._encode(ticket)
-        return Reading(ticket.entry, inputs), inputs
-
-    def _encode(self, ticket: Ticket, room: int = 0) -> list[Encoded]:
-        """The row as the model reads it, in parts that each fit the positions with `room` more tokens to come."""
-        adapter = ticket.adapter
-        try:
-            with self.backbone.tokenizing:
-                if adapter is not None and adapter.task is not None:
-                    encoded = adapter.task.encode([ticket.row], self.backbone.tokenizer)[0]
-                else:
-                    ids = generate.encode_prompt(self.backbone, ticket.row)
-                    encoded = [Encoded(input_ids=ids, token_type_ids=None)]
-            for one in encoded:
-                read.check_length(self.backbone, adapter.virtual_tokens if adapter else 0, len(one.input_ids), room)
-        except AdapterHubError as error:
-            raise RequestError(f"row {ticket.index}: {error.message}", error.hint) from error
-        return encoded
-
-    def _answer(self, ticket: Ticket, outputs: list[Tensor] | list[int], inputs: list[Encoded]) -> Answer:
-        adapter, version = ticket.adapter, ticket.version
-        blend = ticket.wanted.parts if isinstance(ticket.wanted, Blend) else ()
-        if self._speaks(adapter):
-            tokens = cast("list[int]", outputs)
-            if adapter is None or adapter.task is None:
-                text = self.backbone.tokenizer.decode(tokens, skip_special_tokens=True)
-                return TextAnswer(version=version, blend=blend, text=text, token_ids=tuple(tokens))
-            outputs = [torch.tensor(tokens, dtype=torch.long)]
-        states = cast("list[Tensor]", outputs)
-        if adapter is None or adapter.task is None:
-            return HiddenAnswer(version=version, blend=blend, last_hidden_state=states[0])
-        return dataclasses.replace(adapter.task.decode([states], [inputs])[0], version=version, blend=blend)
 
 
 @contextmanager

@@ -46,6 +46,7 @@ __all__ = [
     "ValueAnswer",
     "get_task",
     "known_tasks",
+    "restored",
     "task_of",
 ]
 
@@ -103,6 +104,17 @@ def get_task(name: str, options: Mapping[str, Any] | None = None, labels: Sequen
     return task
 
 
+def restored(name: str, problem_type: str | None, options: Mapping[str, Any], labels: Sequence[str]) -> Task:
+    """The task that says this of itself: its options do not hold its problem type.
+
+    Raises:
+        RecipeError: as `get_task` does.
+    """
+    chosen = None not in BUILT_IN.get(name, {None: ()})
+    stated = {PROBLEM_TYPE: problem_type} if chosen and problem_type is not None else {}
+    return get_task(name, {**stated, **options}, labels)
+
+
 def task_of(manifest: Manifest) -> Task:
     """The task that a manifest was made with, its labels and options included.
 
@@ -112,18 +124,18 @@ def task_of(manifest: Manifest) -> Task:
     Raises:
         AdapterError: this installation has no such task, or the manifest's options are not its own.
     """
-    options, stated = dict(manifest.task.options), manifest.head.problem_type
-    chosen = None not in BUILT_IN.get(manifest.task.name, {None: ()})
-    if chosen and stated is not None and options.setdefault(PROBLEM_TYPE, stated) != stated:
+    stated, optional = manifest.head.problem_type, manifest.task.options.get(PROBLEM_TYPE)
+    if None not in (stated, optional) and stated != optional:
         raise AdapterError(
-            f"manifest.json: head.problem_type is {stated}, task.options.problem_type {options[PROBLEM_TYPE]!r}",
+            f"manifest.json: head.problem_type is {stated}, task.options.problem_type {optional!r}",
             "Publish it with the one that it was trained with.",
         )
+    options = dict(manifest.task.options)
     if stated_prompt := manifest.typed.prompt:
         asked = {name: getattr(stated_prompt, name) for name in PROMPT_OPTIONS}
         options.update({name: value for name, value in asked.items() if value is not None})
     try:
-        return get_task(manifest.task.name, options, manifest.labels)
+        return restored(manifest.task.name, stated, options, manifest.labels)
     except RecipeError as error:
         raise AdapterError(f"manifest.json: {error.message}", error.hint) from error
 

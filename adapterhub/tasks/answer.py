@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -120,3 +120,27 @@ class TextAnswer(Answer):
 
     text: str
     token_ids: tuple[int, ...]
+
+
+def to_document(answer: Answer) -> dict[str, Any]:
+    """What an answer says, as JSON: all its fields but its tensors, which `repr` leaves out too, and its version."""
+    return {one.name: getattr(answer, one.name) for one in fields(answer) if one.repr and one.name != "version"}
+
+
+def read_answer(kind: str, document: Mapping[str, Any]) -> Answer:
+    """The answer of class `kind` that `to_document` and JSON made this of: without tensors (None) and versions.
+
+    Raises:
+        ValueError: there are no answers of this kind.
+        TypeError: they have other fields.
+    """
+    kinds: dict[str, Any] = {known.__name__: known for known in Answer.__subclasses__()}
+    if kind not in kinds:
+        raise ValueError(f"no answers are a {kind}")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+    values["blend"] = ()  # of versions
+    if "entities" in values:
+        values["entities"] = tuple(Entity(**entity) for entity in values["entities"])
+    tensors = {one.name: None for one in fields(kinds[kind]) if not one.repr}
+    answer: Answer = kinds[kind](**values, **tensors)
+    return answer

@@ -9,7 +9,7 @@ character, say) is tagged ``O``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,8 +117,7 @@ class TokenClassification(Task):
         row: Words = encoded.state
         tags = [OUTSIDE if place is None else self.labels[choices[place]] for place in row.first]
         word_scores = [1.0 if place is None else scores[place] for place in row.first]
-        bio = all(label == OUTSIDE or label.startswith(("B-", "I-")) for label in self.labels)
-        entities = _entities(row, tags, word_scores) if bio else ()  # parts of speech, say, spell none
+        entities = _entities(row, tags, word_scores) if is_bio(self.labels) else ()  # parts of speech, say, spell none
         return TagAnswer(tokens=row.words, tags=tuple(tags), entities=entities, logits=logits)
 
     def references(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -139,6 +138,11 @@ class TokenClassification(Task):
         from transformers import AutoModelForTokenClassification
 
         return AutoModelForTokenClassification
+
+
+def is_bio(tags: Iterable[str]) -> bool:
+    """Whether such tags spell entities."""
+    return all(tag == OUTSIDE or tag.startswith(("B-", "I-")) for tag in tags)
 
 
 def _words(row: Row, task: Task) -> tuple[str, tuple[str, ...], tuple[tuple[int, int], ...]]:

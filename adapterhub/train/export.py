@@ -2,55 +2,61 @@
 
 PEFT writes the weights and its configuration; this module corrects what PEFT gets wrong for a folder that travels (the
 base is named by its Hub id, never by a path; lists are sorted, so that the same run gives the same bytes), and adds the
-manifest and the model card.
+manifest, the figures and the model card.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from huggingface_hub import ModelCardData
 
 from adapterhub.backbone import BaseIdentity
-from adapterhub.evaluate import MetricValue
-from adapterhub.recipe import Recipe
-from adapterhub.tasks import PROMPT_OPTIONS, Task
-from adapterhub.tasks.data import Leakage, Splits, fingerprint
-from adapterhub.tasks.heads import WRITES
+from adapterhub.evaluate.figures import draw
+from adapterhub.evaluate.report import FIGURES
+from adapterhub.tasks import PROMPT_OPTIONS
+from adapterhub.tasks.data import fingerprint
+from adapterhub.train.card import card, rewritten
+from adapterhub.train.facts import Facts
 from adapterhub.train.methods import manifest_method
 from adapterhub.train.trainee import Trainee
+from registry import Manifest
 from registry.manifest import complete
 
 LIBRARIES = ("adapterhub", "torch", "transformers", "peft")
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a run knows of its adapter besides the weights. `parent` is the digest of the version it started from."""
-
-    recipe: Recipe
-    task: Task
-    splits: Splits
-    base: BaseIdentity
-    before: Mapping[str, MetricValue]
-    after: Mapping[str, MetricValue]
-    parent: str | None
-
-
 def write(student: Trainee, facts: Facts, folder: Path) -> str:
-    """Write the adapter into `folder`, replacing what is there, and return the digest of its manifest."""
+    """Write the adapter into `folder`, replacing what is there, and return the digest of its manifest.
+
+    Its figures are drawn where matplotlib is installed: a run does not fail in the end for want of a picture.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     student.model.save_pretrained(str(folder), save_embedding_layers=False)
     _rewrite_config(folder / "adapter_config.json", facts.base)
-    (folder / "README.md").write_text(_card(student, facts), encoding="utf-8")
+    if find_spec("matplotlib"):
+        draw(facts.report, folder / FIGURES)
+    (folder / "README.md").write_text(card(student, facts, folder), encoding="utf-8")
     return str(complete(folder, _document(student, facts)).digest)
+
+
+def rewrite_section(folder: Path, title: str, section: str) -> str:
+    """Write a section of the card of a run or adapter folder again, and return the digest of the manifest that is then.
+
+    Raises:
+        RegistryError: the folder holds no complete adapter.
+    """
+    folder = folder / "adapter" if (folder / "adapter").is_dir() else folder
+    document = dict(Manifest.read(folder).document)
+    readme = folder / "README.md"
+    readme.write_text(rewritten(readme.read_text(encoding="utf-8"), title, section), encoding="utf-8")
+    return str(complete(folder, document).digest)
 
 
 def _rewrite_config(path: Path, base: BaseIdentity) -> None:
@@ -82,7 +88,7 @@ def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
         "prompt": prompt or None,
         "metrics": {
             "before": {name: asdict(value) for name, value in facts.before.items()},
-            "after": {name: asdict(value) for name, value in facts.after.items()},
+            "after": {name: asdict(value) for name, value in facts.report.metrics.items()},
         },
         "data": [
             {
@@ -101,60 +107,3 @@ def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
         "recipe": recipe.portable_text(),
         "trainable_parameters": student.trainable_parameters,
     }
-
-
-def _card(student: Trainee, facts: Facts) -> str:
-    recipe, task = facts.recipe, facts.task
-    header = ModelCardData(
-        base_model=facts.base.id,
-        base_model_relation="adapter",
-        library_name="peft",
-        pipeline_tag=task.name,
-        license=recipe.licence,
-        language=list(recipe.languages) or None,
-        labels=list(task.labels) or None,
-        tags=["adapterhub", str(recipe.method.__struct_config__.tag)],
-    )
-    rows = "\n".join(f"| {name} | {facts.before[name]} | {after} |" for name, after in facts.after.items())
-    counts = ", ".join(f"{len(rows)} {split}" for split, rows in facts.splits.items())
-    untrained = "itself" if task.head_kind in WRITES else "with an untrained head"
-    auto_class = task.model_class().__name__
-    sized = f", num_labels={len(task.labels)}" if task.labels else ""
-    labels = "Labels are in `manifest.json` and above, in the order of the head's outputs.\n\n" if task.labels else ""
-    return f"""---
-{header.to_yaml()}
----
-# {recipe.name}
-
-A {recipe.method.__struct_config__.tag} adapter for {task.name} on [{facts.base.id}](https://huggingface.co/{facts.base.id}),
-{student.trainable_parameters:,} trained parameters ({student.trainable_share:.2%} of the backbone), head included.
-
-## Results
-
-Test split, {len(facts.splits.test)} rows, 95% bootstrap interval; before is the base {untrained}.
-
-| metric | before | after |
-| --- | --- | --- |
-{rows}
-
-## Data
-
-{recipe.data.name} ({recipe.data.licence}): {counts} rows; {_overlap(facts.splits.leakage)}.
-
-## Use
-
-{labels}```python
-from peft import PeftModel
-from transformers import {auto_class}
-
-base = {auto_class}.from_pretrained("{facts.base.id}"{sized})
-model = PeftModel.from_pretrained(base, "path/to/this/folder").eval()
-```
-"""
-
-
-def _overlap(leakage: Leakage) -> str:
-    """What a reader must know of rows in two splits, without a machine's paths."""
-    near = "the same" if leakage.threshold == 1 else f"alike to {leakage.threshold:g} or more"
-    left = len(leakage.leaks) - leakage.dropped
-    return f"{left or 'no'} rows are in two splits ({near})"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from adapterhub.evaluate import Likelihood
+from adapterhub.evaluate.perplexity import Likelihood
 from adapterhub.tasks import Answer, Encoded, Row, Task
 from adapterhub.tasks.data import DataRow
 from adapterhub.tasks.heads import WRITES, logits_of, shaped

@@ -23,6 +23,7 @@ from typing import Any
 from adapterhub.errors import RunError
 from adapterhub.evaluate import MetricValue
 from adapterhub.recipe import Recipe
+from registry import Manifest
 
 Metrics = Mapping[str, MetricValue]
 
@@ -130,6 +131,8 @@ class RunFolder:
         lines = _lines(self.metrics)
         before, after = (next(line for line in lines if line["kind"] == kind) for kind in ("before", "after"))
         facts = {key: value for key, value in after.items() if key not in ("kind", "step", "metrics")}
+        if facts["digest"] is not None:
+            facts["digest"] = Manifest.read(self.adapter).digest  # the card may have been written on since
         return TrainingResult(
             folder=self.path, before=_values(before["metrics"]), after=_values(after["metrics"]), **facts
         )

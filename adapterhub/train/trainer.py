@@ -17,11 +17,14 @@ from transformers import set_seed
 from adapterhub.backbone import BaseSource, locate
 from adapterhub.backbone.quiet import quiet
 from adapterhub.errors import RecipeError, RequestError
-from adapterhub.evaluate import MetricValue, evaluate, inputs_of, perplexity, score_likelihoods
+from adapterhub.evaluate import Evaluation, inputs_of
+from adapterhub.evaluate.perplexity import measured_perplexity, perplexity
+from adapterhub.evaluate.report import Report
 from adapterhub.recipe import Full, Recipe
 from adapterhub.tasks import Encoded, Task, get_task
 from adapterhub.tasks.data import DataRow, Splits, class_weights, read_splits, within_tokens
 from adapterhub.train import checkpoint, export, trainee
+from adapterhub.train.facts import Facts
 from adapterhub.train.inputs import training_inputs
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.loop import Loop, Watch
@@ -108,7 +111,7 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     before = curve.before
     if before is None:
         progress.phase(f"scoring {len(splits.test)} test rows before training")
-        before = _measured(predictor, task, splits.test)
+        before = _measured(predictor, task, splits.test).metrics
         record("before", 0, {"metrics": curve.plain(before), "data": splits.document()})
     if last is None or not last.ended:
         progress.phase(f"training {student.trainable_parameters:,} parameters ({student.trainable_share:.2%})")
@@ -124,14 +127,14 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     kept = checkpoint.best(last)
     checkpoint.load_trainable(student.model, kept.folder)
     progress.phase(f"scoring {len(splits.test)} test rows after step {kept.step}")
-    after = _measured(predictor, task, splits.test)
+    report = _measured(predictor, task, splits.test)
     digest = None
     if not isinstance(recipe.method, Full):
-        facts = export.Facts(recipe, task, splits, source.identity(), before, after, parent.digest if parent else None)
+        facts = Facts(recipe, task, splits, source.identity(), before, report, parent.digest if parent else None)
         digest = export.write(student, facts, run.partial)
     outcome = {
         "digest": digest,
-        "metrics": curve.plain(after),
+        "metrics": curve.plain(report.metrics),
         "trainable_parameters": student.trainable_parameters,
         "trainable_share": student.trainable_share,
         "best_step": kept.step,
@@ -165,10 +168,12 @@ def _loop(
     )
 
 
-def _measured(predictor: ModelPredictor, task: Task, rows: Sequence[DataRow]) -> dict[str, MetricValue]:
-    """The figures of the test rows, before or after."""
-    figures = evaluate(predictor, task, rows)
-    return figures | score_likelihoods(predictor.likelihoods(rows), "test") if task.reads_likelihood else figures
+def _measured(predictor: ModelPredictor, task: Task, rows: Sequence[DataRow]) -> Report:
+    """What is said of the test rows, before or after."""
+    report = Report.of(Evaluation.of(predictor, task, rows))
+    if not task.reads_likelihood:
+        return report
+    return replace(report, metrics={**report.metrics, **measured_perplexity(predictor.likelihoods(rows), "test")})
 
 
 def _chosen_by(predictor: ModelPredictor, task: Task, rows: Sequence[DataRow]) -> Mapping[str, float]:

@@ -46,7 +46,7 @@ def test_every_module_has_a_layer() -> None:
         ("adapterhub/errors.py", "import adapterhub.cli"),
         ("adapterhub/train/__init__.py", "import adapterhub.runtime"),
         ("adapterhub/runtime/__init__.py", "import typing\nif typing.TYPE_CHECKING:\n    import adapterhub.train"),
-        ("adapterhub/evaluate.py", "import adapterhub.backbone"),
+        ("adapterhub/evaluate/__init__.py", "import adapterhub.backbone"),
         ("registry/store/__init__.py", "import registry.local"),
         ("registry/errors.py", "import torch"),
     ],

@@ -18,8 +18,8 @@ from adapterhub.tasks import TextAnswer
 from registry import Registry, open_registry
 from tests.runtime import test_encoder_decoder, test_padded
 from tests.runtime.test_architectures import make_base
-from tests.runtime.test_generate import make_tiny_llama
 from tests.support.adapters import Recipe, make_adapter, publish
+from tests.support.tiny import make_tiny_llama
 
 NAMES = ["lora-a", "lora-b", "lora-c", "bad", "lora-d"]
 ROWS = [(f"acme/{name}", text) for text in ("tell me a joke", "my computer is on") for name in NAMES]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from adapterhub.backbone import Backbone, locate
 from adapterhub.errors import BackboneError, RequestError
@@ -18,6 +18,7 @@ from adapterhub.runtime.passes.generate import Continuation, RunningBatch, encod
 from adapterhub.tasks import LabelAnswer
 from registry import Registry, open_registry
 from tests.support.adapters import Made, Oracle, Recipe, make_adapter, publish
+from tests.support.tiny import make_tiny_llama
 
 TINY, SMOLLM2 = "tests/tiny-llama", "HuggingFaceTB/SmolLM2-135M-Instruct"
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -42,26 +43,6 @@ RECIPES: Mapping[str, Recipe] = {
     "embedding": Recipe("CAUSAL_LM", options={"r": 4, "target_modules": ["embed_tokens", "v_proj"]}, seed=9, scale=0.5),
 }
 PROMPTS = ["the printer is", "my computer", "tell me a joke what"]
-
-
-def make_tiny_llama(folder: Path, tokenizer: PreTrainedTokenizerFast) -> Path:
-    """A Llama with grouped-query attention, random, with the tiny BERT's words."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        pad_token_id=0,
-        bos_token_id=2,
-        eos_token_id=3,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 class Shelf:
@@ -114,6 +95,22 @@ def test_one_mixed_batch_generates_what_peft_generates(tiny: Shelf) -> None:
     for (name, prompt), answer in zip(rows, answers, strict=True):
         assert list(answer.token_ids) == tiny.greedy(name, encode_prompt(tiny.backbone, prompt), 6)
         assert (answer.version.repository if answer.version else None) == (f"acme/{name}" if name else None)
+
+
+def test_likelihoods_are_those_of_plain_peft(tiny: Shelf) -> None:
+    texts = [(name, "the printer is ", "on fire not") for name in (*RECIPES, None)] + [(None, "", "my computer")]
+    with Engine(tiny.backbone, tiny.registry) as engine:
+        found = engine.log_likelihoods([(f"acme/{name}" if name else None, *text) for name, *text in texts])
+        with pytest.raises(RequestError, match=r"row 1: acme/labels.* does not answer with text"):
+            engine.log_likelihoods([(None, "a", "b"), ("acme/labels", "a", "b")])
+        with pytest.raises(RequestError, match="no token that anything stands before"):
+            engine.log_likelihoods([(None, "my", "")])
+    for (name, prompt, text), likelihood in zip(texts, found, strict=True):
+        ids = tiny.backbone.tokenizer(prompt + text, add_special_tokens=False)["input_ids"]
+        before = max(len(tiny.backbone.tokenizer(prompt, add_special_tokens=False)["input_ids"]), 1)
+        scores = tiny.peft_logits(name, ids).log_softmax(-1)
+        expected = sum(float(scores[place - 1, ids[place]]) for place in range(before, len(ids)))
+        assert likelihood == pytest.approx(expected, abs=1e-9), name
 
 
 def check_joining_and_leaving(shelf: Shelf, recipes: Mapping[str, Recipe], within: float = 1e-9) -> None:

@@ -29,8 +29,8 @@ from registry import LocalRegistry, RegistryError, open_registry
 from tests.runtime.conftest import RECIPES as ENCODER_RECIPES
 from tests.runtime.conftest import TINY
 from tests.runtime.test_generate import RECIPES as DECODER_RECIPES
-from tests.runtime.test_generate import make_tiny_llama
 from tests.support.adapters import Recipe, make_adapter, publish
+from tests.support.tiny import make_tiny_llama
 
 pytestmark = pytest.mark.soak
 

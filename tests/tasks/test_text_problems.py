@@ -40,7 +40,10 @@ def test_the_option_chooses_and_the_manifest_brings_it_back(problem_type: str) -
 
     def manifest(options: dict[str, Any], head: str | None) -> Any:
         part = SimpleNamespace(name="text-classification", options=options)
-        return cast(Any, SimpleNamespace(task=part, head=SimpleNamespace(problem_type=head), labels=("a",)))
+        typed = SimpleNamespace(prompt=None)
+        return cast(
+            Any, SimpleNamespace(task=part, head=SimpleNamespace(problem_type=head), typed=typed, labels=("a",))
+        )
 
     assert type(task_of(manifest({}, problem_type))) is type(task)
     assert type(task_of(manifest({"problem_type": problem_type}, problem_type))) is type(task)

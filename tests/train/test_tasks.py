@@ -15,6 +15,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterHubError, BackboneError, RecipeError
+from adapterhub.evaluate import Evaluation
 from adapterhub.recipe import Lora
 from adapterhub.recipe import Prefix as PrefixMethod
 from adapterhub.runtime.engine import Engine
@@ -22,7 +23,7 @@ from adapterhub.tasks import Answer, ChoiceAnswer, LabelsAnswer, SpanAnswer, Val
 from adapterhub.tasks.heads import logits_of, num_labels
 from adapterhub.train import train, trainee
 from adapterhub.train import trainer as trainer_module
-from adapterhub.train.predictor import ModelPredictor, collate
+from adapterhub.train.predictor import collate
 from registry import Manifest, open_registry
 from tests.train.support import LORA, PREFIX, Recipes
 
@@ -52,13 +53,13 @@ def assert_one_adapter(
     recipe: Any, base: Path, backbone_id: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Any, list[Answer]]:
     seen: list[Answer] = []
-    evaluate = trainer_module.evaluate
+    report = trainer_module.Report.of
 
-    def spied(predictor: ModelPredictor, task: Any, rows: Any) -> Any:
-        seen[:] = predictor.predict(list(rows))
-        return evaluate(predictor, task, rows)
+    def spied(made: Evaluation) -> Any:
+        seen[:] = made.answers
+        return report(made)
 
-    monkeypatch.setattr(trainer_module, "evaluate", spied)
+    monkeypatch.setattr(trainer_module.Report, "of", spied)
     result = train(recipe, folder / "run")
     rows = [json.loads(line) for line in Path(str(recipe.data.test)).read_text().splitlines()]
     registry = open_registry(folder / "registry")

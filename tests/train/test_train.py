@@ -22,6 +22,7 @@ from transformers import (
 
 from adapterhub import errors
 from adapterhub.errors import BackboneError, DataError, RecipeError
+from adapterhub.evaluate import Evaluation
 from adapterhub.recipe import Lora, Recipe
 from adapterhub.tasks import get_task, task_of
 from adapterhub.train import RunError, TrainingResult, train, trainee
@@ -56,13 +57,13 @@ def test_plain_peft_gives_the_same_logits(
     method: str, data: str, recipes: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, list[Any]] = {}
-    evaluate = trainer_module.evaluate
+    report = trainer_module.Report.of
 
-    def spied(predictor: ModelPredictor, task: Any, rows: Any) -> Any:
-        seen["answers"] = predictor.predict(list(rows))
-        return evaluate(predictor, task, rows)
+    def spied(made: Evaluation) -> Any:
+        seen["answers"] = list(made.answers)
+        return report(made)
 
-    monkeypatch.setattr(trainer_module, "evaluate", spied)
+    monkeypatch.setattr(trainer_module.Report, "of", spied)
     recipe = recipes.make(method=METHODS[method], data=data, training="epochs = 1")
     result = train(recipe, tmp_path / "run")
 
@@ -96,8 +97,10 @@ def test_what_a_run_leaves(recipes: Recipes, tmp_path: Path) -> None:
         "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
+        "figures",
         "manifest.json",
     }
+    assert {path.name for path in (result.adapter / "figures").iterdir()} == {"confusion.png", "reliability.png"}
     curve = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["kind"] for line in curve if line["kind"] != "step"] == ["before", "validation", "validation", "after"]
     losses = [line["loss"] for line in curve if line["kind"] == "step"]
@@ -131,7 +134,9 @@ def test_the_manifest_says_what_was_done(recipes: Recipes, tmp_path: Path) -> No
 def test_no_file_of_the_adapter_names_a_path_of_this_machine(recipes: Recipes, tmp_path: Path) -> None:
     result = train(recipes.make(), tmp_path / "run")
     assert str(recipes.base) in (result.folder / "recipe.toml").read_text()
-    for path in result.adapter.iterdir():
+    files = [path for path in result.adapter.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    for path in files:
         assert str(recipes.base).encode() not in path.read_bytes(), path.name
     config = json.loads((result.adapter / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "tests/tiny-bert"

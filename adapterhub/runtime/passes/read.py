@@ -16,7 +16,7 @@ from adapterhub.ops import RowSpan, packed_attention
 from adapterhub.ops.attention import KeyValues
 from adapterhub.runtime.adapters.adapter import Adapter, Head
 from adapterhub.runtime.adapters.prefix import Prefix
-from adapterhub.runtime.passes import encoder_decoder, padded
+from adapterhub.runtime.passes import encoder_decoder, likelihood, padded
 from adapterhub.runtime.passes import plan as plans
 from adapterhub.runtime.passes.plan import AdapterMap, Plan
 from adapterhub.tasks import Encoded
@@ -75,13 +75,20 @@ class EncodedRow:
 
 
 def outputs(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[Tensor]:
-    """What each row's own head makes of it, ``[labels]`` or ``[T, labels]``; without one its last hidden states."""
-    return [
-        head_logits(backbone, row, row.adapter.head, hidden)
-        if row.adapter is not None and row.adapter.head is not None
-        else hidden[row.prompt_length :].clone()  # not the whole step
-        for row, hidden in zip(rows, last_hidden_states(backbone, rows), strict=True)
-    ]
+    """What each row's own head makes of it, ``[labels]`` or ``[T, labels]``; without one its last hidden states, or the
+    log-probabilities of its labels where it has any.
+    """
+    hidden = last_hidden_states(backbone, rows)
+    return [_output(backbone, row, states) for row, states in zip(rows, hidden, strict=True)]
+
+
+def _output(backbone: Backbone, row: EncodedRow, hidden: Tensor) -> Tensor:
+    if row.adapter is not None and row.adapter.head is not None:
+        return head_logits(backbone, row, row.adapter.head, hidden)
+    own = hidden[row.prompt_length :]
+    if row.encoded.labels is not None:
+        return likelihood.log_probabilities(backbone, row.adapter, row.encoded, own)
+    return own.clone()  # not the whole step
 
 
 def last_hidden_states(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[Tensor]:

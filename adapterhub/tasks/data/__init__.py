@@ -6,7 +6,7 @@ Used by training and evaluation alike. Imports no torch, and what reads a format
 from adapterhub.tasks.data.leakage import Leak, Leakage
 from adapterhub.tasks.data.rows import DataRow, fingerprint
 from adapterhub.tasks.data.sampling import within_tokens
-from adapterhub.tasks.data.splits import Splits, locate, part_of, read_rows, read_split, read_splits
+from adapterhub.tasks.data.splits import Splits, locate, part_of, read_column, read_rows, read_split, read_splits
 from adapterhub.tasks.data.weights import class_weights
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "fingerprint",
     "locate",
     "part_of",
+    "read_column",
     "read_rows",
     "read_split",
     "read_splits",

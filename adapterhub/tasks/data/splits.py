@@ -118,6 +118,18 @@ def read_rows(
     return [placed.row for placed in checked(records_of(path, chosen, form), str(path), task, chosen)]
 
 
+def read_column(path: Path, column: str, task: Task, form: str | None = None) -> list[str]:
+    """What a further `column` of a file says of each row that `read_rows` gives.
+
+    Raises:
+        DataError: a row lacks it.
+    """
+    own = Columns.of(task)
+    columns = replace(own, source={**own.source, column: column}, required=own.required | {column})
+    records = records_of(path, columns, form)
+    return [str(columns.select(record, where)[column]) for where, record in records]
+
+
 def locate(file: str) -> Path:
     """The path of a data file that a recipe names: absolute, or below ``ADAPTERHUB_DATA``.
 

@@ -10,7 +10,8 @@ import pytest
 import sacrebleu
 
 from adapterhub.errors import DataError, RecipeError
-from adapterhub.evaluate import Likelihood, perplexity, score, score_likelihoods
+from adapterhub.evaluate import Evaluation
+from adapterhub.evaluate.perplexity import Likelihood, measured_perplexity, perplexity
 from adapterhub.tasks import TextAnswer, get_task
 from adapterhub.tasks.generation.text_to_sql import normal
 
@@ -28,7 +29,8 @@ def test_bleu_and_chrf_are_sacrebleu_s() -> None:
     assert figures["bleu"] == pytest.approx(sacrebleu.corpus_bleu(TEXTS, [RIGHT]).score)
     assert figures["chrf"] == pytest.approx(sacrebleu.corpus_chrf(TEXTS, [RIGHT]).score)
     assert 0 < figures["bleu"] < figures["chrf"] < 100
-    interval = score(task, answers(TEXTS), RIGHT, "test")["chrf"]
+    rows = [{"source": "", "target": text} for text in RIGHT]
+    interval = Evaluation(task, rows, answers(TEXTS)).metrics["chrf"]
     assert interval.low < figures["chrf"] < interval.high
 
 
@@ -63,5 +65,5 @@ def test_a_judge_says_whether_a_text_is_of_its_kind(tmp_path: Path) -> None:
 def test_perplexity_is_over_tokens_not_rows() -> None:
     rows = [Likelihood(3.0, 3), Likelihood(7.0, 1)]
     assert perplexity(rows)["perplexity"] == pytest.approx(2.718281828459045**2.5)
-    figure = score_likelihoods(rows, "test")["perplexity"]
+    figure = measured_perplexity(rows, "test")["perplexity"]
     assert figure.low == pytest.approx(2.718281828459045) and figure.n == 2

@@ -1,0 +1,107 @@
+"""Integrated Gradients of an output by the embeddings of a row's tokens (Sundararajan et al. 2017, arXiv 1703.01365).
+
+Captum's layer form: the embedding of each token moves on a straight line from that of the same row with all its words
+masked, and gradients are summed on the way (Gauss-Legendre quadrature). What a token adds is the sum over its
+embedding. Completeness: all that is added is the output less that of the masked row, but for the error of the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from captum.attr import LayerIntegratedGradients
+from torch import Tensor
+
+from adapterhub.errors import RequestError
+from adapterhub.explain.model import Explained
+from adapterhub.tasks import Encoded, Row
+from adapterhub.tasks.heads import logits_of
+
+STEPS = 64
+AT_ONCE = 16  # steps of one pass
+TOLERANCE = 0.05  # the error of the sum, as a share of the difference, above which more steps are needed
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What each token adds to the output for `label`.
+
+    Attributes:
+        tokens: the model's, special ones included.
+        added: to the logit, a number each.
+        output: the logit of the row.
+        masked: the logit of the row with every word masked, which `added` begins from.
+    """
+
+    label: str
+    tokens: tuple[str, ...]
+    added: tuple[float, ...]
+    output: float
+    masked: float
+
+    @property
+    def error(self) -> float:
+        """By how much completeness fails: the sum of what is added, less the difference of the outputs."""
+        return sum(self.added) - (self.output - self.masked)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the error is a small share of the difference."""
+        return abs(self.error) <= TOLERANCE * abs(self.output - self.masked) + 1e-4
+
+
+def attribute(explained: Explained, row: Row, label: str | None = None, steps: int = STEPS) -> Attribution:
+    """What the tokens of `row` add to the logit of `label`, or else of its likeliest label.
+
+    Raises:
+        RequestError: the task cannot read the row, or has no such label.
+    """
+    encoded = explained.task.encode([row], explained.tokenizer)[0][0]
+    names = explained.task.labels
+    if label is not None and label not in names:
+        raise RequestError(f"there is no label {label!r}", f"There are {', '.join(names[:20])}.")
+    ids, masked = _ids(encoded, explained)
+    with torch.no_grad():
+        outputs, begun = _logits(explained, encoded, ids)[0], _logits(explained, encoded, masked)[0]
+    target = int(outputs.argmax()) if label is None else names.index(label)
+    gradients = LayerIntegratedGradients(
+        lambda given: _logits(explained, encoded, given)[:, target], explained.model.get_input_embeddings()
+    )
+    added: Tensor = gradients.attribute(ids, masked, n_steps=steps, internal_batch_size=AT_ONCE)
+    return Attribution(
+        label=names[target],
+        tokens=tuple(_shown(explained, encoded.input_ids)),
+        added=tuple(added[0].sum(-1).tolist()),
+        output=float(outputs[target]),
+        masked=float(begun[target]),
+    )
+
+
+def _ids(encoded: Encoded, explained: Explained) -> tuple[Tensor, Tensor]:
+    """``[1, T]`` twice: the row's tokens, and the same with all but the special ones masked.
+
+    Masked with padding, RoBERTa would count positions anew and Llama's classifier read another token.
+    """
+    tokenizer = explained.tokenizer
+    candidates = (tokenizer.mask_token_id, tokenizer.unk_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
+    mask = next((token for token in candidates if token not in (None, tokenizer.pad_token_id)), None)
+    if mask is None:
+        raise RequestError("the tokenizer has no token that can stand for an unknown word", "Use a base that has one.")
+    special = set(tokenizer.all_special_ids)
+    ids = torch.tensor([encoded.input_ids])
+    masked = [token if token in special else mask for token in encoded.input_ids]
+    return ids, torch.tensor([masked])
+
+
+def _logits(explained: Explained, encoded: Encoded, ids: Tensor) -> Tensor:
+    """``[n, labels]`` of n times the row, as captum repeats it."""
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if encoded.token_type_ids is not None:
+        inputs["token_type_ids"] = torch.tensor([encoded.token_type_ids]).expand_as(ids)
+    return logits_of(explained.model(**inputs))
+
+
+def _shown(explained: Explained, ids: Sequence[int]) -> list[str]:
+    return [explained.tokenizer.decode([token]).strip() for token in ids]
