@@ -134,12 +134,6 @@ class TokenClassification(Task):
         """Entity F1, precision and recall."""
         return metrics.entity_f1(outcomes)
 
-    def model_class(self) -> Any:
-        """The Auto class of token classifiers."""
-        from transformers import AutoModelForTokenClassification
-
-        return AutoModelForTokenClassification
-
 
 def _words(row: Row, task: Task) -> tuple[str, tuple[str, ...], tuple[tuple[int, int], ...]]:
     """The row's text, its words, and where each one stands in the text."""

@@ -28,6 +28,12 @@ from adapterhub.train.methods import manifest_method
 from adapterhub.train.trainee import Trainee
 from registry.manifest import complete
 
+POOLED: Mapping[str | None, str] = {
+    "mean": "\nThe logits of a text are the mean of its tokens' logits, special tokens included.\n",
+    "markers": '\nThe text is read with markers, "@ … @" around the head and "# … #" around the tail; the logits are\n'
+    "the mean of those of the two opening markers.\n",
+}
+"""How plain `peft` gives what the engine answers, by the task's pooling."""
 LIBRARIES = ("adapterhub", "torch", "transformers", "peft")
 
 
@@ -77,7 +83,7 @@ def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
             "kind": task.head_kind,
             "labels": list(task.labels),
             "problem_type": task.problem_type,
-            "pooling": None,
+            "pooling": task.pooling,
         },
         "prompt": prompt or None,
         "metrics": {
@@ -150,7 +156,7 @@ from transformers import {auto_class}
 base = {auto_class}.from_pretrained("{facts.base.id}"{sized})
 model = PeftModel.from_pretrained(base, "path/to/this/folder").eval()
 ```
-"""
+{POOLED.get(task.pooling, "")}"""
 
 
 def _overlap(leakage: Leakage) -> str:
