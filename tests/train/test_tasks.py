@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
-from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from adapterhub.backbone import Backbone
@@ -22,7 +19,6 @@ from adapterhub.runtime.engine import Engine
 from adapterhub.tasks import (
     Answer,
     ChoiceAnswer,
-    Encoded,
     LabelAnswer,
     LabelsAnswer,
     SpanAnswer,
@@ -30,11 +26,11 @@ from adapterhub.tasks import (
     get_task,
     task_of,
 )
-from adapterhub.tasks.heads import logits_of, num_labels
 from adapterhub.train import train, trainee
 from adapterhub.train import trainer as trainer_module
 from adapterhub.train.predictor import ModelPredictor, collate
 from registry import Manifest, open_registry
+from tests.support.plain_peft import by_plain_peft
 from tests.train.support import LORA, PREFIX, Recipes
 
 KINDS = {"themes": LabelsAnswer, "grades": ValueAnswer, "spans": SpanAnswer, "choices": ChoiceAnswer}
@@ -49,20 +45,6 @@ SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "nu
 def logits(answer: Answer) -> torch.Tensor:
     assert isinstance(answer, LabelAnswer | LabelsAnswer | ValueAnswer | SpanAnswer | ChoiceAnswer)
     return torch.cat(answer.logits) if isinstance(answer, SpanAnswer) else answer.logits
-
-
-def by_plain_peft(folder: Path, base: Path, rows: Sequence[Any]) -> list[torch.Tensor]:
-    """Logits of each row, one unpadded input at a time."""
-    task, tokenizer = task_of(Manifest.read(folder)), AutoTokenizer.from_pretrained(base)
-    model = task.model_class().from_pretrained(base, num_labels=num_labels(task.head_kind, len(task.labels)))
-    adapted = PeftModel.from_pretrained(model, folder).eval()
-
-    def alone(one: Encoded) -> torch.Tensor:
-        found = logits_of(adapted(**collate([replace(one, pooled=None)], 0, task.head_kind)))[0]
-        return found if one.pooled is None else torch.stack([found[place] for place in one.pooled]).mean(0)
-
-    with torch.inference_mode():
-        return [torch.cat([alone(one) for one in inputs]) for inputs in task.encode(rows, tokenizer)]
 
 
 def assert_one_adapter(
