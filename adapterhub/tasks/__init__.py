@@ -60,6 +60,7 @@ BUILT_IN: Mapping[str, Mapping[str | None, tuple[str, str]]] = {
         "regression": ("adapterhub.tasks.regression", "TextRegression"),
     },
     "token-classification": {None: ("adapterhub.tasks.token_classification", "TokenClassification")},
+    "relation-extraction": {None: ("adapterhub.tasks.relation", "RelationExtraction")},
     "question-answering": {None: ("adapterhub.tasks.question_answering", "QuestionAnswering")},
     "multiple-choice": {None: ("adapterhub.tasks.multiple_choice", "MultipleChoice")},
     "translation": {None: ("adapterhub.tasks.generation.translation", "Translation")},

@@ -68,6 +68,17 @@ def logits_of(output: Any) -> Tensor:
     return output.logits  # type: ignore[no-any-return]
 
 
+def pool(logits: Tensor, weights: Tensor) -> Tensor:
+    """The mean of the logits of those tokens whose weight is 1.
+
+    Semantics: ``[…, T, labels]`` and ``[…, T]`` of 0 and 1, one of them 1 at least, to ``[…, labels]``.
+
+    What a linear head says of each token, averaged, is what it says of the averaged hidden states.
+    """
+    weights = weights.to(logits.dtype).unsqueeze(-1)
+    return (logits * weights).sum(-2) / weights.sum(-2)
+
+
 _POOLER: ContextVar[Pooler | None] = ContextVar("pooler", default=None)
 
 

@@ -5,6 +5,7 @@ seqeval says what an entity is; it and numpy are imported on first use. Knows no
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -27,6 +28,46 @@ def accuracy_and_macro_f1(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
     return {
         "accuracy": sum(counted[label, label] for label in labels) / len(pairs),
         "macro_f1": sum(f1) / len(f1),
+    }
+
+
+def by_scope(pairs: Sequence[tuple[str, str]], out_of_scope: str) -> dict[str, float]:
+    """Over (predicted, true) labels: accuracy on rows in scope, and the share of the others that was recognised.
+
+    Larson et al. 2019's two figures. A share of no rows is 0.
+    """
+    inside = [guess == label for guess, label in pairs if label != out_of_scope]
+    outside = [guess == label for guess, label in pairs if label == out_of_scope]
+    return {
+        "in_scope_accuracy": sum(inside) / max(len(inside), 1),
+        "out_of_scope_recall": sum(outside) / max(len(outside), 1),
+    }
+
+
+DIRECTION = re.compile(r"\(e[12],\s*e[12]\)$")
+
+
+def relation_f1(pairs: Sequence[tuple[str, str]], no_relation: str | None) -> dict[str, float]:
+    """Over (predicted, true) labels: F1 over relations, `no_relation` being none, and accuracy over all labels.
+
+    macro_f1 is that of SemEval-2010 task 8's official scorer, "(9+1)-way with directionality": both directions of a
+    relation are one relation, of which an answer in the wrong direction is a wrong one; F1 is averaged over relations
+    that occur on either side. micro_f1 counts all relations together, as TACRED's scorer does.
+    """
+    counted = Counter(pairs)
+    agreed: Counter[str] = Counter()
+    said: Counter[str] = Counter()  # predicted and true
+    for (guess, label), count in counted.items():
+        said[DIRECTION.sub("", guess)] += count
+        said[DIRECTION.sub("", label)] += count
+        agreed[DIRECTION.sub("", label)] += count * (guess == label)
+    relations = sorted(said.keys() - {no_relation})
+    f1 = [2 * agreed[relation] / said[relation] for relation in relations]
+    total = sum(said[relation] for relation in relations)
+    return {
+        "macro_f1": sum(f1) / len(f1) if f1 else 0.0,
+        "micro_f1": 2 * sum(agreed[relation] for relation in relations) / total if total else 0.0,
+        "accuracy": sum(count for (guess, label), count in counted.items() if guess == label) / len(pairs),
     }
 
 

@@ -12,13 +12,13 @@ from msgspec import Meta
 
 from adapterhub.tasks import metrics
 from adapterhub.tasks.answer import Answer, LabelsAnswer
-from adapterhub.tasks.text import TextOptions, TextTask
+from adapterhub.tasks.text import PooledTextOptions, TextTask
 
 if TYPE_CHECKING:
     import torch
 
 
-class MultiLabelOptions(TextOptions, frozen=True, kw_only=True):
+class MultiLabelOptions(PooledTextOptions, frozen=True, kw_only=True):
     """`threshold` is the probability that a label must exceed to be in the answer."""
 
     threshold: Annotated[float, Meta(ge=0, lt=1)] = 0.5

@@ -127,12 +127,6 @@ class MultipleChoice(Task):
         """Accuracy."""
         return {"accuracy": sum(outcomes) / len(outcomes)}
 
-    def model_class(self) -> Any:
-        """The Auto class that scores choices."""
-        from transformers import AutoModelForMultipleChoice
-
-        return AutoModelForMultipleChoice
-
 
 def _fault(row: Mapping[str, Any]) -> str | None:
     """What is wrong with the row's input columns."""

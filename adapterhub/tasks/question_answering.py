@@ -180,12 +180,6 @@ class QuestionAnswering(Task):
             name: sum(row[place] for row in outcomes) / len(outcomes) for place, name in enumerate(self.metric_names)
         }
 
-    def model_class(self) -> Any:
-        """The Auto class of span classifiers."""
-        from transformers import AutoModelForQuestionAnswering
-
-        return AutoModelForQuestionAnswering
-
 
 def answers_of(row: Mapping[str, Any]) -> list[tuple[str, int]]:
     """(text, first character) of each answer.

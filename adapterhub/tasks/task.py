@@ -37,7 +37,9 @@ class Encoded:
         token_type_ids: segment of each token, or None where the model is given none.
         labels: target of the input, or several of them (of each token, say); `IGNORED` where there is none. None
             without labels.
-        truncated: whether the end of the row was cut off.
+        truncated: whether some of the row was cut off.
+        pooled: positions of the tokens whose logits, averaged, are the input's own; None where the head's logits are
+            taken as they come.
         state: what the task's own `decode` needs to know of the input.
     """
 
@@ -45,6 +47,7 @@ class Encoded:
     token_type_ids: list[int] | None
     labels: int | float | list[int] | list[float] | None = None
     truncated: bool = False
+    pooled: list[int] | None = None
     state: Any = None
 
 
@@ -55,14 +58,15 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Task(ABC):
     """A kind of task together with its labels and options.
 
-    Class attributes:
-        name: the Hub's pipeline tag, where one exists.
+    Class attributes; a task's options may decide the first four anew:
         head_kind: ``head.kind`` of the manifest.
         peft_task_type: PEFT's name for the model class, or None where PEFT has none.
+        pooling: ``head.pooling`` of the manifest: a word for the tokens that `Encoded.pooled` names, or None.
+        metric_names: every key of `metrics`.
+        name: the Hub's pipeline tag, where one exists.
         problem_type: ``head.problem_type`` of the manifest.
         primary_metric: what the best epoch is chosen by.
-        metric_names: every key of `metrics`.
-        error_names: those of them of which less is better.
+        error_names: the metrics of which less is better.
         input_columns: what a row given as a mapping must have; where it is one, a plain string stands for it.
         optional_columns: what it may have besides.
         target_column: what a training row must have as well.
@@ -74,12 +78,13 @@ class Task(ABC):
             them gives ``perplexity``, by which the best epoch is chosen, since generating text after each takes long.
     """
 
+    head_kind: str
+    peft_task_type: str | None
+    pooling: str | None = None
+    metric_names: tuple[str, ...]
     name: ClassVar[str]
-    head_kind: ClassVar[str]
-    peft_task_type: ClassVar[str | None]
     problem_type: ClassVar[str | None] = None
     primary_metric: ClassVar[str]
-    metric_names: ClassVar[tuple[str, ...]]
     error_names: ClassVar[tuple[str, ...]] = ()
     input_columns: ClassVar[tuple[str, ...]]
     optional_columns: ClassVar[tuple[str, ...]] = ()
@@ -148,8 +153,9 @@ class Task(ABC):
         """One answer a row, of the logits of its inputs.
 
         Logits are each input's own, without padding: ``[labels]``, ``[tokens, labels]``, for question answering
-        ``[tokens, 2]`` (start and end), for multiple choice ``[1]``. Where the head is a language model's they are no
-        logits but the ids of the tokens that were written after the input, ``[tokens]``.
+        ``[tokens, 2]`` (start and end), for multiple choice ``[1]``; of an input with `Encoded.pooled` ``[labels]``.
+        Where the head is a language model's they are no logits but the ids of the tokens that were written after the
+        input, ``[tokens]``.
         """
 
     @abstractmethod
@@ -168,9 +174,11 @@ class Task(ABC):
         """The figures in `metric_names` for these answers."""
         return self.summary(self.outcomes(answers, references))
 
-    @abstractmethod
     def model_class(self) -> Any:
         """The transformers Auto class whose head this task trains."""
+        from adapterhub.tasks.heads import TASK_CLASSES
+
+        return TASK_CLASSES[self.head_kind]
 
     def loss(
         self,

@@ -2,13 +2,19 @@
 
 A row is ``{"text"}``, with ``{"text_pair"}`` for pairs, or a plain string. Text beyond `max_length` tokens is cut off,
 and the answer says so. What the head's outputs mean is for the task of each problem type to say.
+
+transformers' sequence classifiers read one token: BERT's the first, through its pooler; Llama's the last. A base that
+was made for the mean over tokens (sentence encoders: Reimers & Gurevych 2019, arXiv 1908.10084) is read so with
+`pooling` = "mean": the head is a token classifier's linear layer, and the mean of what it says of each token is what it
+says of the mean, so that plain `peft` opens the adapter and the caller takes the mean.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -27,15 +33,27 @@ class TextOptions(Options, frozen=True, kw_only=True):
     max_length: Annotated[int, Meta(ge=8, le=8192)] = 128
 
 
+class PooledTextOptions(TextOptions, frozen=True, kw_only=True):
+    """`pooling` says what the head reads: what its own class does, or the mean over all tokens, special ones too."""
+
+    pooling: Literal["head", "mean"] = "head"
+
+
 class TextTask(Task):
-    """A text, or a pair of texts, read whole by a sequence classifier."""
+    """A text, or a pair of texts, read whole by a sequence classifier, or by a token classifier and averaged."""
 
     name = "text-classification"
     head_kind = "sequence-classification"
     peft_task_type = "SEQ_CLS"
-    input_columns = ("text",)
-    optional_columns = ("text_pair",)
-    options_type = TextOptions
+    input_columns: ClassVar[tuple[str, ...]] = ("text",)
+    optional_columns: ClassVar[tuple[str, ...]] = ("text_pair",)
+    options_type: ClassVar[type[Options]] = PooledTextOptions
+
+    def __init__(self, options: Mapping[str, Any] | None = None, labels: Sequence[str] = ()) -> None:
+        super().__init__(options, labels)
+        if self.options.pooling != "head":
+            self.head_kind, self.peft_task_type = "token-classification", "TOKEN_CLS"
+            self.pooling = self.options.pooling
 
     @abstractmethod
     def target_of(self, row: Mapping[str, Any]) -> int | float | list[float]:
@@ -70,17 +88,12 @@ class TextTask(Task):
         if not isinstance(text, str) or not isinstance(pair, str | None):
             raise RequestError("text and text_pair of a row are strings", "Give a string, or a mapping of strings.")
         target = self.target_of(columns) if with_labels else None
-        return encode_text(tokenizer, text, pair, self.options.max_length, target)
+        read = encode_text(tokenizer, text, pair, self.options.max_length, target)
+        return dataclasses.replace(read, pooled=[*range(len(read.input_ids))]) if self.pooling else read
 
     def decode(self, logits: Sequence[Sequence[torch.Tensor]], encoded: Sequence[Sequence[Encoded]]) -> list[Answer]:
         """The answer of each row's only input."""
         return [self.answer(scores, row.truncated) for (scores,), (row,) in zip(logits, encoded, strict=True)]
-
-    def model_class(self) -> Any:
-        """The Auto class of sequence classifiers."""
-        from transformers import AutoModelForSequenceClassification
-
-        return AutoModelForSequenceClassification
 
 
 def encode_text(

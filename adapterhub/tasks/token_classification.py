@@ -133,12 +133,6 @@ class TokenClassification(Task):
         """Entity F1, precision and recall."""
         return metrics.entity_f1(outcomes)
 
-    def model_class(self) -> Any:
-        """The Auto class of token classifiers."""
-        from transformers import AutoModelForTokenClassification
-
-        return AutoModelForTokenClassification
-
 
 def is_bio(tags: Iterable[str]) -> bool:
     """Whether such tags spell entities."""

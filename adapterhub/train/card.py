@@ -26,6 +26,13 @@ CAPTIONS: Mapping[str, str] = {
 }
 """A figure's name → what is under it; others are shown under their own name."""
 
+POOLED: Mapping[str | None, str] = {
+    "mean": "\nThe logits of a text are the mean of its tokens' logits, special tokens included.\n",
+    "markers": '\nThe text is read with markers, "@ … @" around the head and "# … #" around the tail; the logits are\n'
+    "the mean of those of the two opening markers.\n",
+}
+"""How plain `peft` gives what the engine answers, by the task's pooling."""
+
 
 def card(student: Trainee, facts: Facts, folder: Path) -> str:
     """The card of the adapter in `folder`, whose figures are drawn already."""
@@ -114,7 +121,8 @@ from transformers import {auto_class}
 
 base = {auto_class}.from_pretrained("{base}"{sized})
 model = PeftModel.from_pretrained(base, "path/to/this/folder").eval()
-```"""
+```
+{POOLED.get(task.pooling, "")}"""
 
 
 def _data(facts: Facts) -> str:

@@ -83,7 +83,7 @@ def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
             "kind": task.head_kind,
             "labels": list(task.labels),
             "problem_type": task.problem_type,
-            "pooling": None,
+            "pooling": task.pooling,
         },
         "prompt": prompt or None,
         "metrics": {

@@ -26,11 +26,10 @@ from transformers import (
 
 from adapterhub.recipe import Training
 from adapterhub.tasks import Encoded, Task
-from adapterhub.tasks.heads import logits_of
 from adapterhub.train import checkpoint
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.optimizer import optimizer_of
-from adapterhub.train.predictor import collate
+from adapterhub.train.predictor import collate, logits_by
 from adapterhub.train.progress import TrainingProgress
 from adapterhub.train.run import TrainingInterrupted
 
@@ -156,7 +155,8 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
             training.seed,
         )
         stopping = training.early_stopping
-        weighing = {"weights": torch.tensor(class_weights, device=model.device)} if class_weights else {}
+        self._smoothing = training.label_smoothing
+        self._weighing = {"weights": torch.tensor(class_weights, device=model.device)} if class_weights else {}
         super().__init__(
             model=model,
             args=_arguments(training, task, folder),
@@ -164,13 +164,19 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
             train_dataset=list(rows),
             eval_dataset=[],  # evaluate() knows its rows
             optimizers=(optimizer_of(model, training), None),
-            compute_loss_func=lambda outputs, labels, num_items_in_batch: (
-                task.loss(logits_of(outputs), labels, training.label_smoothing, **weighing) / num_items_in_batch
-            ),
+            compute_loss_func=self._loss,  # said, so that the Trainer counts targets and divides no loss itself
             callbacks=[watch, *([EarlyStoppingCallback(stopping.patience)] if stopping else [])],
         )
         self.remove_callback(PrinterCallback)  # prints to stdout
         self.model_accepts_loss_kwargs = False  # the count of targets goes to our loss, not into the model
+
+    def compute_loss(self, model: Any, inputs: dict[str, Tensor], *_: Any, num_items_in_batch: Tensor) -> Tensor:
+        """The task's loss of a batch, over the targets of all batches of the step."""
+        labels = inputs.pop("labels")
+        return self._loss(logits_by(model, inputs), labels, num_items_in_batch)
+
+    def _loss(self, logits: Tensor, labels: Tensor, num_items_in_batch: Tensor) -> Tensor:
+        return self._task.loss(logits, labels, self._smoothing, **self._weighing) / num_items_in_batch
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The task's validation figures under the Trainer's names."""

@@ -16,12 +16,13 @@ from torch import Tensor
 from adapterhub.evaluate.perplexity import Likelihood
 from adapterhub.tasks import Answer, Encoded, Row, Task
 from adapterhub.tasks.data import DataRow
-from adapterhub.tasks.heads import WRITES, logits_of, shaped
+from adapterhub.tasks.heads import WRITES, logits_of, pool, shaped
 from adapterhub.tasks.task import IGNORED
 from adapterhub.train.writing import write
 
 BATCH_INPUTS = 64
 BATCH_TOKENS = 1024  # whose logits over a vocabulary of 49,152 take 200 MB
+POOLED = "pooled"
 
 
 def collate(inputs: Sequence[Encoded], pad_id: int, kind: str) -> dict[str, Tensor]:
@@ -29,6 +30,7 @@ def collate(inputs: Sequence[Encoded], pad_id: int, kind: str) -> dict[str, Tens
 
     Each is [inputs, longest], multiple choice's [inputs, 1, longest]; labels are [inputs], or [inputs, most labels]
     filled with `IGNORED`. A language model's are [inputs, positions that have some], with these as ``logits_to_keep``.
+    `POOLED`, which is no input of a model, is 1 for the tokens whose logits are averaged.
     """
     batch = {
         "input_ids": _padded([one.input_ids for one in inputs], pad_id),
@@ -38,6 +40,9 @@ def collate(inputs: Sequence[Encoded], pad_id: int, kind: str) -> dict[str, Tens
     if segments:
         batch["token_type_ids"] = _padded(segments, 0)
     batch = shaped(kind, batch)
+    weights = [_weights(one) for one in inputs if one.pooled is not None]
+    if weights:
+        batch[POOLED] = _padded(weights, 0)
     targets = [one.labels for one in inputs if one.labels is not None]
     if targets:
         lines = [target for target in targets if isinstance(target, list)]
@@ -54,6 +59,21 @@ def _narrowed(labels: Tensor) -> dict[str, Tensor]:
     """
     positions = labels.ne(IGNORED).any(0).nonzero()[:, 0]
     return {"labels": labels[:, positions], "logits_to_keep": positions - labels.shape[1]}
+
+
+def logits_by(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
+    """What `model` makes of a batch without labels, averaged where the inputs are pooled: ``[inputs, labels]``, or
+    ``[inputs, longest, labels]``."""
+    read = {name: values for name, values in batch.items() if name != POOLED}
+    logits = logits_of(model(**read))
+    return pool(logits, batch[POOLED]) if POOLED in batch else logits
+
+
+def _weights(one: Encoded) -> list[int]:
+    weights = [0] * len(one.input_ids)
+    for place in one.pooled or ():
+        weights[place] = 1
+    return weights
 
 
 def _padded(lines: Sequence[Sequence[float]], filler: int) -> Tensor:
@@ -128,7 +148,7 @@ class ModelPredictor:
 
     def _logits(self, inputs: Sequence[Encoded]) -> list[Tensor]:
         """Each input's own logits: [labels], or [tokens, labels] without the padding."""
-        output = logits_of(self.model(**self._batch(inputs))).cpu()
+        output = logits_by(self.model, self._batch(inputs)).cpu()
         if output.dim() == 2:
             return list(output)
         return [row[: len(encoded.input_ids)] for row, encoded in zip(output, inputs, strict=True)]

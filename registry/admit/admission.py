@@ -158,7 +158,7 @@ def _check_claims(manifest: Manifest, config: AdapterConfig, header: Mapping[str
     if base is not None:
         expected.append(("base.id", manifest.base.id, base))
     if config.task_type is not None:
-        expected.append(("head.kind", head.kind, head_kind(config.task_type, manifest.task.name)))
+        expected.append(("head.kind", head.kind, head_kind(config.task_type, manifest.task.name, head.pooling)))
     rows = label_rows(header) if head.kind in LABELLED else None
     if rows is not None:
         expected.append(("the number of head.labels", len(head.labels), rows))

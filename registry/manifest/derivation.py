@@ -125,8 +125,10 @@ def base_id(config: AdapterConfig, card: Card, facts: Facts) -> str:
     return name
 
 
-def head_kind(task_type: str | None, task: str) -> str:
+def head_kind(task_type: str | None, task: str, pooling: str | None = None) -> str:
     """``head.kind`` by the adapter's task type, or by the task where PEFT states none.
+
+    Where tokens' logits are averaged (`pooling`, of ``head.pooling``), any task has a token classifier's head.
 
     Raises:
         AdmissionRefused: there is no such head, or the two exclude each other.
@@ -138,9 +140,10 @@ def head_kind(task_type: str | None, task: str) -> str:
             f"adapter_config.json: task_type {task_type!r} is not known", "Known: " + ", ".join(HEADS)
         )
     head = HEADS[task_type]
-    if TASK_HEADS.get(task, head) != head:
+    needed = "token-classification" if pooling else TASK_HEADS.get(task, head)
+    if needed != head:
         raise AdmissionRefused(
-            f"task: {task} needs a {TASK_HEADS[task]} head, but the adapter's task_type {task_type} means {head}",
+            f"task: {task} needs a {needed} head, but the adapter's task_type {task_type} means {head}",
             "State the task that the adapter was trained for.",
         )
     return head

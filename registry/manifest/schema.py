@@ -59,7 +59,7 @@ class BasePart(Struct, frozen=True):
 
 
 class HeadPart(Struct, frozen=True):
-    """What stands on the base. `labels` are in the order of the head's outputs."""
+    """What stands on the base. `labels` are in the order of its outputs; `pooling` says which tokens' are averaged."""
 
     kind: HeadKind
     labels: list[str] = []

@@ -105,7 +105,12 @@ CASES: dict[str, tuple[str, str, Callable[[Any], None], str]] = {
         "another tokenizer",
     ),
     "label map of the wrong size": ("lora4", "manifest", fewer_labels, r"classifier.* shape \[2"),
-    "head that asks for another pooling": ("lora4", "manifest", put_in("head", "pooling", "mean"), "pooling mean"),
+    "head that asks for another pooling": (
+        "lora4",
+        "manifest",
+        put_in("head", "pooling", "mean"),
+        r"head\.pooling mean, which is not",
+    ),
     "prompt of its own": ("lora4", "manifest", put("prompt", {"template": "{text}?"}), "asks for prompt"),
     "task of another head": (
         "lora4",

@@ -19,11 +19,15 @@ TASKS = {
     "grades": "text-classification",
     "spans": "question-answering",
     "choices": "multiple-choice",
+    "means": "text-classification",
+    "relations": "relation-extraction",
 }
 OPTIONS = {
     "themes": 'problem_type = "multi_label_classification", threshold = 0.4',
     "grades": 'problem_type = "regression"',
     "spans": "stride = 8, max_answer_tokens = 4, no_answer = true",
+    "means": 'pooling = "mean", out_of_scope = "chat"',
+    "relations": 'no_relation = "none"',
 }
 MAX_LENGTH = 32
 
@@ -80,6 +84,18 @@ def _choices(number: int) -> dict[str, object]:
     return {**row, "context": "hello"} if number % 2 else row
 
 
+def _relations(number: int) -> dict[str, object]:
+    """Long texts and short ones, head and tail in either order, which is what the label tells."""
+    one, other = ("fire", "joke") if number % 2 else ("joke", "fire")
+    text = f"{'hello ' * (number % 5 * 8)}the {one} is on my {other} {number}"
+    spans = {name: [text.index(word), text.index(word) + 4] for name, word in (("head", "fire"), ("tail", "joke"))}
+    return {
+        "text": text,
+        **spans,
+        "label": "Before(e1,e2)" if number % 2 else "none" if number % 4 else "Before(e2,e1)",
+    }
+
+
 ROWS: dict[str, Callable[[int], dict[str, object]]] = {
     "chat": _chat,
     "names": _names,
@@ -87,6 +103,8 @@ ROWS: dict[str, Callable[[int], dict[str, object]]] = {
     "grades": _grades,
     "spans": _spans,
     "choices": _choices,
+    "means": _chat,
+    "relations": _relations,
 }
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
-from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from adapterhub.backbone import Backbone
@@ -19,34 +17,35 @@ from adapterhub.evaluate import Evaluation
 from adapterhub.recipe import Lora
 from adapterhub.recipe import Prefix as PrefixMethod
 from adapterhub.runtime.engine import Engine
-from adapterhub.tasks import Answer, ChoiceAnswer, LabelsAnswer, SpanAnswer, ValueAnswer, get_task, task_of
-from adapterhub.tasks.heads import logits_of, num_labels
+from adapterhub.tasks import (
+    Answer,
+    ChoiceAnswer,
+    LabelAnswer,
+    LabelsAnswer,
+    SpanAnswer,
+    ValueAnswer,
+    get_task,
+    task_of,
+)
 from adapterhub.train import train, trainee
 from adapterhub.train import trainer as trainer_module
 from adapterhub.train.predictor import collate
 from registry import Manifest, open_registry
+from tests.support.plain_peft import by_plain_peft
 from tests.train.support import LORA, PREFIX, Recipes
 
 KINDS = {"themes": LabelsAnswer, "grades": ValueAnswer, "spans": SpanAnswer, "choices": ChoiceAnswer}
-RUNS = [(data, method) for data in KINDS for method in (LORA, PREFIX) if (data, method) != ("choices", PREFIX)]
+POOLED = {"means": LabelAnswer, "relations": LabelAnswer}
+NO_PREFIX = ("choices", "relations")  # peft puts none on the first; the second is one more of the pooled
+RUNS = [
+    (data, method) for data in (*KINDS, *POOLED) for method in (LORA, PREFIX) if method == LORA or data not in NO_PREFIX
+]
 SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
 
 
 def logits(answer: Answer) -> torch.Tensor:
-    assert isinstance(answer, LabelsAnswer | ValueAnswer | SpanAnswer | ChoiceAnswer)
+    assert isinstance(answer, LabelAnswer | LabelsAnswer | ValueAnswer | SpanAnswer | ChoiceAnswer)
     return torch.cat(answer.logits) if isinstance(answer, SpanAnswer) else answer.logits
-
-
-def by_plain_peft(folder: Path, base: Path, rows: Sequence[Any]) -> list[torch.Tensor]:
-    """Logits of each row, one unpadded input at a time."""
-    task, tokenizer = task_of(Manifest.read(folder)), AutoTokenizer.from_pretrained(base)
-    model = task.model_class().from_pretrained(base, num_labels=num_labels(task.head_kind, len(task.labels)))
-    adapted = PeftModel.from_pretrained(model, folder).eval()
-    with torch.inference_mode():
-        return [
-            torch.cat([logits_of(adapted(**collate([one], 0, task.head_kind)))[0] for one in inputs])
-            for inputs in task.encode(rows, tokenizer)
-        ]
 
 
 def assert_one_adapter(
@@ -84,7 +83,7 @@ def test_trained_published_and_served_alike(
 ) -> None:
     recipe = recipes.make(method=method, data=data, training="epochs = 1")
     result, served = assert_one_adapter(recipe, recipes.base, "tests/tiny-bert", tmp_path, monkeypatch)
-    assert {type(answer) for answer in served} == {KINDS[data]}
+    assert {type(answer) for answer in served} == {{**KINDS, **POOLED}[data]}
     document = json.loads((result.adapter / "manifest.json").read_text())
     assert "problem_type" not in document["task"]["options"]
     assert document["head"]["problem_type"] == get_task(recipe.task.name, recipe.task.options).problem_type

@@ -131,7 +131,7 @@ class AdapterLoader:
         """
         manifest = Manifest.read(folder)
         self._check_base(manifest)
-        self._check_said(manifest)
+        _check_prompt(manifest)
         config = _config(folder)
         _check_worn(config)
         fitting.check_kind(self._backbone, manifest.head.kind, config)
@@ -151,28 +151,11 @@ class AdapterLoader:
             prompt = read_prompt(config, body, self._backbone)
         fitting.check_deltas(self._backbone, manifest.head.kind, {name: self._modules[name] for name in deltas})
         head = self._head(shell, head_tensors) if shell.shapes else None
-        task = self._task(manifest) if head or manifest.typed.prompt else None
+        task = _task(manifest) if head or manifest.typed.prompt else None
+        _check_pooling(manifest, task)
         adapter = Adapter(manifest.digest, manifest, deltas, prefix, prompt, head, task)
         self._check_room(adapter)
         return adapter
-
-    def _task(self, manifest: Manifest) -> Task:
-        """The task that decodes the head, which must be the head that it decodes."""
-        task, head = task_of(manifest), manifest.head
-        if head.kind != task.head_kind or head.problem_type not in (None, task.problem_type):
-            raise AdapterError(
-                f"head.kind {head.kind} with problem_type {head.problem_type} is not what {task.name} decodes "
-                f"({task.head_kind}, {task.problem_type})",
-                "Publish it under the task that it was trained for.",
-            )
-        return task
-
-    def _check_said(self, manifest: Manifest) -> None:
-        """What a manifest asks for and this runtime does not do is refused, not passed over."""
-        prompted = manifest.typed.prompt is not None and manifest.head.kind != "causal-lm"
-        if manifest.head.pooling is not None or prompted:
-            asked = "prompt" if manifest.head.pooling is None else f"head.pooling {manifest.head.pooling}"
-            raise AdapterError(f"the manifest asks for {asked}, which is not served yet", "Publish it without.")
 
     def _check_base(self, manifest: Manifest) -> None:
         base, resident = manifest.base, self._backbone.identity
@@ -225,6 +208,33 @@ class AdapterLoader:
                 f"{adapter.virtual_tokens} virtual tokens leave no room in {self._backbone.max_positions} positions",
                 "Train with fewer.",
             )
+
+
+def _task(manifest: Manifest) -> Task:
+    """The task that decodes the head, which must be the head that it decodes."""
+    task, head = task_of(manifest), manifest.head
+    if head.kind != task.head_kind or head.problem_type not in (None, task.problem_type):
+        raise AdapterError(
+            f"head.kind {head.kind} with problem_type {head.problem_type} is not what {task.name} decodes "
+            f"({task.head_kind}, {task.problem_type})",
+            "Publish it under the task that it was trained for.",
+        )
+    return task
+
+
+def _check_pooling(manifest: Manifest, task: Task | None) -> None:
+    """The logits are averaged as the manifest says, or the answers are not those of plain `peft` on its word."""
+    if manifest.head.pooling != (task.pooling if task else None):
+        raise AdapterError(
+            f"the manifest asks for head.pooling {manifest.head.pooling}, which is not what its task and options do",
+            "Publish it with the task.options that it was trained with.",
+        )
+
+
+def _check_prompt(manifest: Manifest) -> None:
+    """What a manifest asks for and this runtime does not do is refused, not passed over."""
+    if manifest.typed.prompt is not None and manifest.head.kind != "causal-lm":
+        raise AdapterError("the manifest asks for prompt, which is not served yet", "Publish it without.")
 
 
 def _config(folder: Path) -> Method:

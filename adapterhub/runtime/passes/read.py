@@ -124,7 +124,10 @@ def last_hidden_states(backbone: Backbone, rows: Sequence[EncodedRow]) -> list[T
 
 
 def head_logits(backbone: Backbone, row: EncodedRow, head: Head, hidden: Tensor) -> Tensor:
-    """The row's own head over its ``[T, hidden]``: ``[labels]`` for the row, or ``[T, labels]`` for its own tokens."""
+    """The row's own head over its ``[T, hidden]``: ``[labels]`` for the row, or ``[T, labels]`` for its own tokens.
+
+    Where the row is pooled, its tokens' are averaged to ``[labels]``.
+    """
     ids = row.input_ids() if not row.prompt_length else [_no_padding(backbone)] * row.tokens_to_feed
     pooler = None
     if backbone.pooler is not None:
@@ -132,7 +135,9 @@ def head_logits(backbone: Backbone, row: EncodedRow, head: Head, hidden: Tensor)
     logits = head.shell.logits(head.tensors, torch.tensor([ids], device=backbone.device), hidden.unsqueeze(0), pooler)[
         0
     ]
-    return logits if logits.dim() == 1 else logits[row.prompt_length :]
+    if logits.dim() > 1:
+        logits = logits[row.prompt_length :]
+    return logits if row.encoded.pooled is None else logits[row.encoded.pooled].mean(0)
 
 
 def check_length(backbone: Backbone, past: int, length: int, room: int = 0) -> None:
