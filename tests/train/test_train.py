@@ -115,7 +115,8 @@ def test_the_manifest_says_what_was_done(recipes: Recipes, tmp_path: Path) -> No
     document = manifest.document
 
     assert manifest.digest == result.digest
-    assert document["task"] == {"name": "text-classification", "options": {"max_length": 32}}
+    options = {"max_length": 32, "out_of_scope": None, "pooling": "head"}
+    assert document["task"] == {"name": "text-classification", "options": options}
     assert document["head"]["labels"] == ["chat", "complaint"]
     assert document["method"]["kind"] == "lora"
     assert document["method"]["rank"] == 4

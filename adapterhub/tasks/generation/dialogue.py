@@ -86,7 +86,7 @@ class Dialogue(GenerationTask):
                     f"one turn takes {len(read.input_ids)} tokens, and max_length is {self.options.max_length}",
                     "Raise task.options.max_length.",
                 )
-        return Encoded(read.input_ids, None, read.labels, len(messages) < whole, tokenizer)
+        return Encoded(read.input_ids, None, read.labels, truncated=len(messages) < whole, state=tokenizer)
 
     def _read(self, messages: Sequence[prompt.Message], tokenizer: Any, with_labels: bool) -> Encoded:
         if not with_labels:

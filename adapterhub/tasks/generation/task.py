@@ -132,7 +132,7 @@ class GenerationTask(Task):
             return Encoded(ids, None, truncated=cut, state=tokenizer)
         target = [*text_ids(tokenizer, columns[self.target_column].strip()), tokenizer.eos_token_id]
         labels = [IGNORED] * (len(ids) - 1) + target
-        return Encoded([*ids, *target[:-1]], None, labels, cut, tokenizer)
+        return Encoded([*ids, *target[:-1]], None, labels, truncated=cut, state=tokenizer)
 
     def _fitted(self, columns: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], bool]:
         """The prompt's tokens, at most `max_length`, and whether something was cut for it.
