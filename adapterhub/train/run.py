@@ -6,6 +6,8 @@
       recipe.toml       the recipe as it was run
       checkpoints/      what resuming needs
       metrics.jsonl     the curve: one line a measurement
+      curve.png         its picture
+      tensorboard/      the same for TensorBoard, where asked for
       adapter/          the result; appears complete or not at all. Full fine-tuning leaves none: it is measured only
 
 Knows files only. An interrupted run can be resumed with the same recipe, a finished one answers with its result, and
@@ -77,6 +79,8 @@ class RunFolder:
         self.recipe = path / "recipe.toml"
         self.checkpoints = path / "checkpoints"
         self.metrics = path / "metrics.jsonl"
+        self.curve = path / "curve.png"
+        self.tensorboard = path / "tensorboard"
         self.adapter = path / "adapter"
         self.partial = path / "adapter.partial"
 
@@ -126,9 +130,13 @@ class RunFolder:
         """Let the adapter appear, now that every file of it is written."""
         self.partial.replace(self.adapter)
 
+    def measurements(self) -> list[dict[str, Any]]:
+        """Every line of the curve so far; each has kind (see `Curve.add`), step, seconds and what was measured."""
+        return _lines(self.metrics)
+
     def result(self) -> TrainingResult:
         """The result of a finished run, as it recorded it."""
-        lines = _lines(self.metrics)
+        lines = self.measurements()
         before, after = (next(line for line in lines if line["kind"] == kind) for kind in ("before", "after"))
         facts = {key: value for key, value in after.items() if key not in ("kind", "step", "metrics")}
         if facts["digest"] is not None:

@@ -28,6 +28,7 @@ from adapterhub.train.facts import Facts
 from adapterhub.train.inputs import training_inputs
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.loop import Loop, Watch
+from adapterhub.train.objective import Objective
 from adapterhub.train.predictor import ModelPredictor
 from adapterhub.train.progress import Silent, TrainingProgress
 from adapterhub.train.run import Curve, RunFolder, TrainingInterrupted, TrainingResult
@@ -116,7 +117,7 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     if last is None or not last.ended:
         progress.phase(f"training {student.trainable_parameters:,} parameters ({student.trainable_share:.2%})")
         with Interrupts() as interrupts:
-            watch = Watch(record, progress, interrupts, run.path)
+            watch = Watch(record, progress, interrupts, run.path, Objective.of(recipe.training, task))
             _loop(recipe, student, task, splits, inputs, run, predictor, watch).train(
                 resume_from_checkpoint=str(last.folder) if last else None
             )

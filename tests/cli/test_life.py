@@ -18,8 +18,12 @@ Publish = Callable[[str], Outcome]
 def test_train_leaves_a_run_and_says_what_it_came_to(adapterhub: Run, recipes: Recipes, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(recipes.text(), encoding="utf-8")
-    done = adapterhub("train", recipe, "--run", tmp_path / "run", "--json")
+    done = adapterhub("train", recipe, "--run", tmp_path / "run", "--tensorboard", "--json")
     assert done.code == 0, done.err
+    assert "epoch 2  validation  accuracy" in done.err
+    assert "\x1b" not in done.err, "no control codes where there is no terminal"
+    run = {path.name for path in (tmp_path / "run").iterdir()}
+    assert run == {"adapter", "checkpoints", "curve.png", "metrics.jsonl", "recipe.toml", "tensorboard"}
     assert Path(done.document["adapter"], "adapter_model.safetensors").is_file()
     assert set(done.document["metrics"]) == {"before", "after"}
     assert "accuracy" in done.document["metrics"]["after"]
