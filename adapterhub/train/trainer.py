@@ -77,6 +77,7 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     started = time.monotonic()
     recipe.portable_text()  # the manifest keeps it: refused now, not after the last epoch
     ready = prepare(recipe, registry, progress)
+    sitting = Sitting(run, started)
     student, task, splits = ready.student, ready.task, ready.splits
     sitting = Sitting(run, started)
 
