@@ -6,4 +6,5 @@ import sys
 
 from adapterhub.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # a process that `tune` starts imports this module too
+    sys.exit(main())

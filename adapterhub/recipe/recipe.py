@@ -119,6 +119,8 @@ class Recipe(Part, frozen=True, kw_only=True):
             document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"{origin}: not TOML: {error}", "See https://toml.io for the format.") from error
+        if "search" in document:
+            raise RecipeError(f"{origin}: search: is for `adapterhub tune`", "Train the best.toml that it writes.")
         _refuse_unknown_keys(document, origin)
         try:
             recipe = msgspec.convert(document, cls)

@@ -25,3 +25,8 @@ class Objective:
     def better(self, value: float, than: float | None) -> bool:
         """Whether `value` is an improvement; the first one always is."""
         return than is None or (value < than if self.minimize else value > than)
+
+
+def choosing_figures(task: Task) -> tuple[str, ...]:
+    """What the validation rows are measured by: the task's metrics, or how likely a writer finds them."""
+    return (task.primary_metric,) if task.reads_likelihood else tuple(task.metric_names)
