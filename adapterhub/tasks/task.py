@@ -38,17 +38,17 @@ class Encoded:
         labels: target of the input, or several of them (of each token, say); `IGNORED` where there is none. None
             without labels.
         truncated: whether some of the row was cut off.
+        state: what the task's own `decode` needs to know of the input.
         pooled: positions of the tokens whose logits, averaged, are the input's own; None where the head's logits are
             taken as they come.
-        state: what the task's own `decode` needs to know of the input.
     """
 
     input_ids: list[int]
     token_type_ids: list[int] | None
     labels: int | float | list[int] | list[float] | None = None
     truncated: bool = False
-    pooled: list[int] | None = None
     state: Any = None
+    pooled: list[int] | None = None
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
