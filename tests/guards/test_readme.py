@@ -94,3 +94,13 @@ def test_a_wrong_block_is_found(block: Block, tmp_path: Path) -> None:
 
 def test_dots_stand_for_anything(tmp_path: Path) -> None:
     Block("console", "$ echo one two three\none … three\n").run(tmp_path, environment(tmp_path))
+
+
+def test_the_task_that_is_shown_is_the_example() -> None:
+    block = next(
+        text for text in ANY_FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8")) if "StarRating" in text
+    )
+    shown = [line.partition("  #")[0].rstrip() for line in block.splitlines()[1:-1] if line]
+    whole = (ROOT / "examples/star-rating/star_rating.py").read_text(encoding="utf-8").splitlines()
+    assert len(shown) <= 30
+    assert [line for line in whole if line in shown] == shown
