@@ -23,7 +23,7 @@ class Plan:
         rows: of each split, as they are used.
         dropped_rows: left out because they, or nearly they, are in another split as well.
         unused_rows: of each split, left out by ``data.max_rows``, ``shots`` or ``max_tokens``.
-        labels: how often each is there to be learned from; empty where the task has no classes.
+        labels: how often each is there to be learned from; empty where rows have no classes.
         tokens: of the training rows, special ones included, padding not: in one epoch.
         longest: the most tokens of one model input.
         truncated: how many model inputs are cut at the task's max_length.
@@ -69,10 +69,10 @@ def plan(recipe: Recipe, registry: Registry | None = None, progress: TrainingPro
 
 
 def _labels(ready: Ready) -> dict[str, int]:
-    if not ready.task.has_classes:
+    if ready.task.class_column is None:
         return {}
     counted = Counter(label for row in ready.splits.train for label in labels_in(row, ready.task))
-    return {label: counted[label] for label in ready.task.labels}
+    return {label: counted[label] for label in ready.task.labels or sorted(counted)}
 
 
 def _steps(ready: Ready) -> int:
