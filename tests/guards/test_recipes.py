@@ -33,7 +33,7 @@ def test_it_loads_and_says_what_it_gives(path: Path) -> None:
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 def test_the_data_that_the_readme_shows_is_a_recipes(readme: str) -> None:
     (block,) = re.findall(
-        r"^```toml\n(.*?)^```$", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        r"^```toml\n(\[data\]\n.*?)^```$", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
     demo = (ROOT / "demo/topic.toml").read_text(encoding="utf-8")
     table = re.search(r"^\[data\]\n(?:(?!\[).*\n)*", demo, re.MULTILINE)
