@@ -23,6 +23,7 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # Command -> module of adapterhub.cli that defines it, in the order of an adapter's life, which is how help lists them.
 COMMANDS = {
+    "new": "new",
     "train": "train",
     "tune": "tune",
     "evaluate": "evaluate",

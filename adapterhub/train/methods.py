@@ -88,7 +88,7 @@ METHODS: Mapping[str, Callable[[Any, Task, nn.Module], PeftConfig]] = {"lora": _
 
 def refuse_long_rows(method: Method, task: Task, model: nn.Module) -> None:
     """The longest row, and the prefix before it, must find a position each; else RecipeError."""
-    room = _positions(model)
+    room = positions(model)
     longest = task.longest_input
     if isinstance(method, Prefix) and room is not None and method.length + longest > room:
         raise RecipeError(
@@ -103,7 +103,7 @@ def refuse_long_rows(method: Method, task: Task, model: nn.Module) -> None:
         )
 
 
-def _positions(model: nn.Module) -> int | None:
+def positions(model: nn.Module) -> int | None:
     """How many positions a row may take; RoBERTa-like models leave those up to the padding's unused."""
     config: Any = model.config
     room = getattr(config, "max_position_embeddings", None)

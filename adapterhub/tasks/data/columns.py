@@ -75,7 +75,8 @@ class Columns:
             if self.source[column] not in names:
                 raise DataError(
                     f"{where}: no column {self.source[column]!r}",
-                    f'{_nearest(self.source[column], names)} Name it in data.columns: {column} = "…".',
+                    f"{_nearest(self.source[column], names)} Say which it is: data.columns.{column} in a recipe, "
+                    f"--column {column}=… for adapterhub new.",
                 )
         if self.id_named and self.id not in names:
             raise DataError(f"{where}: no column {self.id!r}", f"{_nearest(str(self.id), names)} See data.columns.id.")
