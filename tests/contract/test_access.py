@@ -22,7 +22,7 @@ from tests.support.hub import HubServer, PostgreSQL, client_environment, running
 OWNER = "access-acme"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as long as the server: who is there cannot be added again
 def people(server: HubServer) -> dict[str, str]:
     """Tokens by name: an owner's and a reader's of an organisation, and a stranger's."""
     for user in ("ada", "rita", "sam"):
@@ -252,7 +252,7 @@ def fetch(server: HubServer, path: str, **headers: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def odd(server: HubServer) -> str:
     headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
     body = json.dumps({"name": "admin/odd"}).encode()

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class InterruptAt(Silent):
         if done == self.at:
             for _ in range(self.times):
                 signal.raise_signal(signal.SIGINT)
+                time.sleep(0.01)  # in which Python hears of it: two at once would be one
 
 
 @pytest.fixture(scope="module")

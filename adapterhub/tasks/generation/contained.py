@@ -1,10 +1,10 @@
 """The inside of the sandbox: a program of its own, started by `sandbox.run`, that shuts itself in and becomes another.
 
-Run as ``python -I -S contained.py FD NONCE MEMORY CPU DISK PROCESSES`` with a program on stdin. It leaves root for
-nobody, enters namespaces of its own (user, mount, network, processes, IPC, host name), builds a root of nothing but
+Run as ``python -I -S contained.py FD NONCE CALLER MEMORY CPU DISK PROCESSES`` with a program on stdin. It leaves root
+for nobody, enters namespaces of its own (user, mount, network, processes, IPC, host name), builds a root of nothing but
 Python's own folders, read-only, and a small folder in memory, and executes a fresh interpreter there under limits. That
-one writes ``R`` to FD, runs the program, and only if it came to its end, NONCE. Needs the standard library alone; what
-is contained and what is not is said in `sandbox`. Numbers are those of Linux's headers.
+one writes ``R`` to FD, runs the program, and only if it came to its end, NONCE. It dies with CALLER. Needs the standard
+library alone; what is contained and what is not is said in `sandbox`. Numbers are those of Linux's headers.
 """
 
 from __future__ import annotations
@@ -44,9 +44,12 @@ libc = ctypes.CDLL(None, use_errno=True)
 def main() -> None:
     """Shut this process in, and become the program's interpreter."""
     fd, nonce = sys.argv[1:3]
-    memory, cpu, disk, processes = map(int, sys.argv[3:])
+    caller, memory, cpu, disk, processes = map(int, sys.argv[3:])
     program = sys.stdin.buffer.read()
     _enter(disk)
+    _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # after the change of user, which forgets it
+    if os.getppid() != caller:  # it has died already
+        return
     _fork_and_wait()  # the child is the first process of its namespace: when it dies, all others do
     _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _fork_and_wait()  # and the program is another, since the first one is spared some signals, that of its limits too

@@ -79,7 +79,7 @@ def passes(program: str, limits: Limits = Limits()) -> bool:
 def _launched(nonce: str, limits: Limits) -> tuple[subprocess.Popen[bytes], int]:
     """The launcher, and the end of a pipe that says how it went."""
     read, write = os.pipe()
-    figures = [limits.memory, limits.seconds, limits.disk, limits.processes]
+    figures = [os.getpid(), limits.memory, limits.seconds, limits.disk, limits.processes]
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(CONTAINED), str(write), nonce, *map(str, figures)],

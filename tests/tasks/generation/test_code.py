@@ -109,6 +109,7 @@ def test_nothing_outlives_it() -> None:
     assert _launchers() > before
     running.kill()  # and with it whoever waits
     running.wait()
+    deadline = time.monotonic() + 10
     while _launchers() > before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert _launchers() == before
