@@ -34,6 +34,7 @@ from adapterhub.train import trainee
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.loop import Loop, Watch
 from adapterhub.train.objective import Objective
+from adapterhub.train.optimizer import optimizer_of
 from adapterhub.train.predictor import ModelPredictor
 from adapterhub.train.progress import Silent
 
@@ -89,7 +90,17 @@ def measure(pooling: Callable[[Any], None], rows: int, epochs: int) -> dict[str,
     with tempfile.TemporaryDirectory() as folder:
         watch = Watch(lambda *_: None, Silent(), Interrupts(), Path(folder), Objective.of(training, task))
         encoded = task.encode(train, student.tokenizer, with_labels=True)
-        Loop(student.model, task, encoded, training, 0, Path(folder), validate, watch).train()
+        Loop(
+            student.model,
+            task,
+            encoded,
+            training,
+            optimizer_of(student.model, training, recipe.method),
+            0,
+            Path(folder),
+            validate,
+            watch,
+        ).train()
     return {**validate(), "seconds": round(time.monotonic() - started, 1)}
 
 

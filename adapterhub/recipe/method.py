@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
@@ -19,6 +19,8 @@ from registry.folder.config import MAX_RANK, MAX_VIRTUAL_TOKENS
 
 Rank = Annotated[int, Meta(ge=1, le=MAX_RANK)]  # a registry admits no more, of either
 Length = Annotated[int, Meta(ge=1, le=MAX_VIRTUAL_TOKENS)]
+Targets = Annotated[list[Name], Meta(min_length=1)] | Name
+Layers = list[Annotated[int, Meta(ge=0)]]
 
 
 class Lora(Part, tag="lora", tag_field="kind", frozen=True, kw_only=True):
@@ -26,13 +28,21 @@ class Lora(Part, tag="lora", tag_field="kind", frozen=True, kw_only=True):
 
     `targets` is a list of module name endings or one regular expression over full names; `layers` narrows a list to
     those numbered layers. `alpha` defaults to twice the rank.
+
+    `init` starts from parts of the base's own weights: their largest singular values (PiSSA, Meng et al. 2024) or
+    their QR decomposition (OLoRA, Büyükakyüz 2024), which the base goes without while training. What is saved is plain
+    LoRA of twice the rank on the base as it is: what was trained, less what it started from.
+
+    `rate_ratio` is how many times faster B learns than A (LoRA+, Hayou et al. 2024, who advise 16).
     """
 
     rank: Rank = 8
     alpha: Count | None = None
     dropout: BelowOne = 0.0
-    targets: Annotated[list[Name], Meta(min_length=1)] | Name
-    layers: list[Annotated[int, Meta(ge=0)]] | None = None
+    targets: Targets
+    layers: Layers | None = None
+    init: Literal["pissa", "olora"] | None = None
+    rate_ratio: Annotated[float, Meta(ge=1)] = 1.0
     rslora: bool = False
     dora: bool = False
     rank_pattern: dict[str, Rank] = field(default_factory=dict)
@@ -49,6 +59,32 @@ class Prefix(Part, tag="prefix", tag_field="kind", frozen=True, kw_only=True):
     projection: Count | None = None
 
 
+class Prompt(Part, tag="prompt", tag_field="kind", frozen=True, kw_only=True):
+    """Prompt tuning (Lester et al. 2021): `length` trained embeddings before every row's own.
+
+    `init` draws them at random, or as the embeddings of words drawn from the vocabulary.
+    """
+
+    length: Length
+    init: Literal["random", "vocabulary"] = "vocabulary"
+
+
+class Ia3(Part, tag="ia3", tag_field="kind", frozen=True, kw_only=True):
+    """IA³ (Liu et al. 2022): a trained factor for each output of the targeted linear modules.
+
+    `targets` and `layers` are as LoRA's. `feedforward` are endings of names among the targets whose inputs are scaled
+    instead, as the paper does within feed-forward networks.
+    """
+
+    targets: Targets
+    feedforward: list[Name] = field(default_factory=list)
+    layers: Layers | None = None
+
+
+class Head(Part, tag="head", tag_field="kind", frozen=True, kw_only=True):
+    """The task's head alone, on the base as it is."""
+
+
 class Full(Part, tag="full", tag_field="kind", frozen=True, kw_only=True):
     """Every parameter of the base: the reference that adapters are compared with.
 
@@ -56,11 +92,13 @@ class Full(Part, tag="full", tag_field="kind", frozen=True, kw_only=True):
     """
 
 
-Adapting = Lora | Prefix
+Adapting = Lora | Prefix | Prompt | Ia3 | Head
 """The kinds that end in an adapter."""
 
 Method = Adapting | Full
-KINDS: Mapping[str, type[Part]] = {str(part.__struct_config__.tag): part for part in (Lora, Prefix, Full)}
+KINDS: Mapping[str, type[Part]] = {
+    str(part.__struct_config__.tag): part for part in (Lora, Prefix, Prompt, Ia3, Head, Full)
+}
 
 
 def kind_of(method: Method) -> str:
@@ -84,23 +122,57 @@ def unknown_kind(kind: str, origin: str) -> RecipeError:
 
 def refuse_contradictions(method: Method, origin: str) -> None:
     """Raise RecipeError where one key of the method excludes another, or its expressions are none."""
-    if not isinstance(method, Lora):
-        return
-    _refuse_bad_expressions(method, origin)
-    if method.layers is not None and isinstance(method.targets, str):
+    if isinstance(method, Lora | Ia3):
+        _refuse_bad_targets(method, origin)
+    if isinstance(method, Lora) and method.init is not None:
+        _refuse_unconvertible(method, method.init, origin)
+    if isinstance(method, Ia3) and isinstance(method.targets, list):
+        stray = [name for name in method.feedforward if name not in method.targets]
+        if stray:
+            raise RecipeError(
+                f"{origin}: method.feedforward: {stray[0]!r} is not among method.targets", "Name it in both."
+            )
+
+
+def _refuse_unconvertible(method: Lora, init: str, origin: str) -> None:
+    """What was not trained from zero is saved with twice the rank, and as a sum of products alone."""
+    if method.dora:
         raise RecipeError(
-            f"{origin}: method.layers: excludes a regular expression in method.targets",
-            "Name the layers in the expression, or give targets as a list of module names.",
+            f"{origin}: method.init: {init} excludes method.dora, whose norms are over the base without its parts",
+            "Choose one of the two.",
         )
+    if method.rslora and (method.rank_pattern or method.alpha_pattern):
+        raise RecipeError(
+            f"{origin}: method.init: {init} with method.rslora excludes method.rank_pattern and method.alpha_pattern",
+            "Leave the patterns or method.rslora out.",
+        )
+    ranks = {"method.rank": method.rank}
+    ranks |= {f"method.rank_pattern.{key}": rank for key, rank in method.rank_pattern.items()}
+    for place, rank in ranks.items():
+        if 2 * rank > MAX_RANK:
+            raise RecipeError(
+                f"{origin}: {place}: {init} saves twice the rank, {2 * rank}, and a registry admits {MAX_RANK}",
+                f"Lower it to {MAX_RANK // 2} or less.",
+            )
 
 
-def _refuse_bad_expressions(method: Lora, origin: str) -> None:
-    places = [("method.targets", method.targets)] if isinstance(method.targets, str) else []
-    places += [(f"method.rank_pattern: {key!r}", key) for key in method.rank_pattern]
-    places += [(f"method.alpha_pattern: {key!r}", key) for key in method.alpha_pattern]
-    for place, expression in places:
-        try:
-            re.compile(expression)
-        except re.error as error:
-            hint = "Targets are matched with Python's re.fullmatch, patterns against the end of a name."
-            raise RecipeError(f"{origin}: {place}: not a regular expression: {error}", hint) from error
+def _refuse_bad_targets(method: Lora | Ia3, origin: str) -> None:
+    if isinstance(method.targets, str):
+        _refuse_bad_expression("method.targets", method.targets, origin)
+        if method.layers is not None:
+            raise RecipeError(
+                f"{origin}: method.layers: excludes a regular expression in method.targets",
+                "Name the layers in the expression, or give targets as a list of module names.",
+            )
+    if isinstance(method, Lora):
+        for place, patterns in (("rank_pattern", method.rank_pattern), ("alpha_pattern", method.alpha_pattern)):
+            for key in patterns:
+                _refuse_bad_expression(f"method.{place}: {key!r}", key, origin)
+
+
+def _refuse_bad_expression(place: str, expression: str, origin: str) -> None:
+    try:
+        re.compile(expression)
+    except re.error as error:
+        hint = "Targets are matched with Python's re.fullmatch, patterns against the end of a name."
+        raise RecipeError(f"{origin}: {place}: not a regular expression: {error}", hint) from error

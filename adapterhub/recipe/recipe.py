@@ -29,7 +29,7 @@ from msgspec import Meta, field
 from adapterhub.errors import RecipeError
 from adapterhub.recipe import method
 from adapterhub.recipe.data import Data, HubData, MaxRows, Split
-from adapterhub.recipe.method import Full, Method
+from adapterhub.recipe.method import Full, Lora, Method
 from adapterhub.recipe.part import BelowOne, Count, Name, NotNegative, Part, Positive, Seed, unknown_key
 
 
@@ -191,5 +191,11 @@ def _described(error: msgspec.ValidationError, origin: str) -> RecipeError:
 def _refuse_contradictions(recipe: Recipe, origin: str) -> None:
     recipe.data.refuse_contradictions(origin)
     method.refuse_contradictions(recipe.method, origin)
-    if recipe.init_from is not None and isinstance(recipe.method, Full):
+    if recipe.init_from is None:
+        return
+    if isinstance(recipe.method, Full):
         raise RecipeError(f"{origin}: init_from: full fine-tuning starts from the base", "Leave it out.")
+    if isinstance(recipe.method, Lora) and recipe.method.init is not None:
+        raise RecipeError(
+            f"{origin}: init_from: excludes method.init, which says where to start from too", "Choose one of the two."
+        )

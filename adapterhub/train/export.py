@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -16,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from peft import get_peft_model_state_dict
+from safetensors.torch import load_file, save_file
 
 from adapterhub.backbone import BaseIdentity
 from adapterhub.evaluate.figures import draw
@@ -29,6 +33,7 @@ from adapterhub.train.trainee import Trainee
 from registry import Manifest
 from registry.manifest import complete
 
+WEIGHTS = "adapter_model.safetensors"
 LIBRARIES = ("adapterhub", "torch", "transformers", "peft")
 
 
@@ -38,12 +43,12 @@ def write(student: Trainee, facts: Facts, folder: Path) -> str:
     Its figures are drawn where matplotlib is installed: a run does not fail in the end for want of a picture.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    student.model.save_pretrained(str(folder), save_embedding_layers=False)
-    _rewrite_config(folder / "adapter_config.json", facts.base)
+    _save(student, folder)
+    config = _rewritten_config(folder / "adapter_config.json", facts.base)
     if find_spec("matplotlib"):
         draw(facts.report, folder / FIGURES)
     (folder / "README.md").write_text(card(student, facts, folder), encoding="utf-8")
-    return str(complete(folder, _document(student, facts)).digest)
+    return str(complete(folder, _document(student, facts, config)).digest)
 
 
 def rewrite_section(folder: Path, title: str, section: str) -> str:
@@ -59,17 +64,38 @@ def rewrite_section(folder: Path, title: str, section: str) -> str:
     return str(complete(folder, document).digest)
 
 
-def _rewrite_config(path: Path, base: BaseIdentity) -> None:
-    config = json.loads(path.read_text(encoding="utf-8"))
+def _save(student: Trainee, folder: Path) -> None:
+    """PEFT's files; what was not trained from zero is converted to plain LoRA on the base as it is, by PEFT too."""
+    model, initial = student.model, student.initial
+    if initial is None:
+        model.save_pretrained(str(folder), save_embedding_layers=False)
+        return
+    trained = get_peft_model_state_dict(model, save_embedding_layers=False)
+    with tempfile.TemporaryDirectory() as scratch:
+        start = Path(scratch, "initial")
+        start.mkdir()
+        save_file(dict(initial), start / WEIGHTS)
+        model.save_pretrained(
+            str(folder), save_embedding_layers=False, path_initial_model_for_weight_conversion=str(start)
+        )
+    converted = load_file(folder / WEIGHTS)  # in which PEFT 0.21 leaves out all but LoRA's own tensors: the head
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
+    save_file({**tensors, **converted}, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def _rewritten_config(path: Path, base: BaseIdentity) -> dict[str, Any]:
+    """Correct PEFT's configuration in its place, and return it."""
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = base.id
     config["revision"] = base.revision
-    for key in ("target_modules", "modules_to_save"):
+    for key in ("target_modules", "feedforward_modules", "modules_to_save"):
         if isinstance(config.get(key), list):
             config[key] = sorted(set(config[key]))
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return config
 
 
-def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
+def _document(student: Trainee, facts: Facts, config: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest but for its files, which the registry adds."""
     recipe, task = facts.recipe, facts.task
     options = msgspec.to_builtins(task.options)
@@ -77,7 +103,7 @@ def _document(student: Trainee, facts: Facts) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "task": {"name": task.name, "options": options},
-        "method": manifest_method(recipe.method),
+        "method": manifest_method(recipe.method, config),
         "base": asdict(facts.base),
         "head": {
             "kind": task.head_kind,

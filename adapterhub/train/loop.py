@@ -30,7 +30,6 @@ from adapterhub.tasks import Encoded, Task
 from adapterhub.train import checkpoint
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.objective import Objective
-from adapterhub.train.optimizer import optimizer_of
 from adapterhub.train.predictor import collate, logits_by
 from adapterhub.train.progress import TrainingProgress, Validation
 from adapterhub.train.run import TrainingInterrupted
@@ -168,6 +167,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
         task: Task,
         rows: Sequence[Sequence[Encoded]],
         training: Training,
+        optimizer: torch.optim.Optimizer,
         pad_id: int,
         folder: Path,
         validate: Callable[[], Mapping[str, float]],
@@ -191,7 +191,7 @@ class Loop(Trainer):  # type: ignore[misc]  # as above
             data_collator=lambda batch: collate([one for row in batch for one in row], pad_id, task.head_kind),
             train_dataset=list(rows),
             eval_dataset=[],  # evaluate() knows its rows
-            optimizers=(optimizer_of(model, training), None),
+            optimizers=(optimizer, None),
             compute_loss_func=self._loss,  # said, so that the Trainer counts targets and divides no loss itself
             callbacks=[watch, *([EarlyStoppingCallback(stopping.patience)] if stopping else [])],
         )

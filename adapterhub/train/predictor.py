@@ -66,6 +66,8 @@ def logits_by(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
     ``[inputs, longest, labels]``."""
     read = {name: values for name, values in batch.items() if name != POOLED}
     logits = logits_of(model(**read))
+    if logits.dim() == 3 and "logits_to_keep" not in read:
+        logits = logits[:, -batch["input_ids"].shape[1] :]  # a prompt's virtual tokens come before the row's own
     return pool(logits, batch[POOLED]) if POOLED in batch else logits
 
 

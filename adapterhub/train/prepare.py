@@ -20,6 +20,7 @@ from adapterhub.tasks import Encoded, Task, get_task
 from adapterhub.tasks.data import Splits, class_weights, read_splits, within_tokens
 from adapterhub.train import trainee
 from adapterhub.train.inputs import training_inputs
+from adapterhub.train.methods import refuse_unfit
 from adapterhub.train.objective import choosing_figures
 from adapterhub.train.predictor import ModelPredictor
 from adapterhub.train.progress import TrainingProgress
@@ -90,6 +91,7 @@ def _task_and_rows(recipe: Recipe, parent: Parent | None) -> tuple[Task, Splits]
         )
     _check_parent_task(parent, reader)
     known = parent.manifest.labels if parent else ()
+    refuse_unfit(recipe.method, reader)
     splits = read_splits(recipe.data, reader, known)
     task = get_task(recipe.task.name, recipe.task.options, reader.labels_of(splits.train, known))
     class_weights(recipe.training.class_weights, task, splits.train)  # a label that is not there is named now

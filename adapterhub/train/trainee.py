@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
+from torch import Tensor
 from transformers import AutoTokenizer, GenerationConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from adapterhub.errors import BackboneError, RecipeError
-from adapterhub.recipe import Adapting, Full, Method
+from adapterhub.recipe import Adapting, Full, Lora, Method, Prompt
 from adapterhub.tasks import Task
 from adapterhub.tasks.generation.prompt import end_tokens
 from adapterhub.tasks.heads import WRITES, num_labels
@@ -37,11 +38,16 @@ KNOWN_HEADS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Trainee:
-    """A model ready to train, its tokenizer, and the size of the backbone in it."""
+    """A model ready to train, its tokenizer, and the size of the backbone in it.
+
+    `initial` are the adapter's tensors before training where the base goes without a part of its weights for them: what
+    is saved is the difference.
+    """
 
     model: Any
     tokenizer: Any
     backbone_parameters: int
+    initial: Mapping[str, Tensor] | None = None
 
     @property
     def trainable_parameters(self) -> int:
@@ -73,7 +79,7 @@ def load(folder: Path, task: Task, method: Method) -> Trainee:
         ) from error
     made_up = {str(name) for name in info["missing_keys"]}
     _refuse_unread_base(folder, task, model, made_up)
-    _refuse_unpadded(folder, task, model, tokenizer)
+    _refuse_unpadded(folder, task, method, model, tokenizer)
     backbone = sum(parameter.numel() for parameter in getattr(model, model.base_model_prefix).parameters())
     if task.head_kind in WRITES:
         _refuse_no_vocabulary_head(folder, model, made_up)
@@ -84,7 +90,14 @@ def load(folder: Path, task: Task, method: Method) -> Trainee:
     refuse_long_rows(method, task, model)
     student = model if isinstance(method, Full) else _adapted(folder, task, method, model, made_up)
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    return Trainee(student.to(device), tokenizer, backbone)
+    initial = _initial(student) if isinstance(method, Lora) and method.init is not None else None
+    return Trainee(student.to(device), tokenizer, backbone, initial)
+
+
+def _initial(model: Any) -> Mapping[str, Tensor]:
+    """A copy of what would be saved now."""
+    tensors = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
 
 
 def _adapted(folder: Path, task: Task, method: Adapting, model: Any, made_up: set[str]) -> Any:
@@ -136,11 +149,16 @@ def _refuse_unread_base(folder: Path, task: Task, model: Any, made_up: set[str])
         )
 
 
-def _refuse_unpadded(folder: Path, task: Task, model: Any, tokenizer: Any) -> None:
+def _refuse_unpadded(folder: Path, task: Task, method: Method, model: Any, tokenizer: Any) -> None:
     """Batches are padded, and a decoder's sequence classifier reads the last token that is not padding."""
     kind = model.config.model_type
     decodes = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
     by_config = decodes and task.peft_task_type == "SEQ_CLS"
+    if by_config and isinstance(method, Prompt):
+        raise RecipeError(
+            f"method.kind: behind a prompt, {type(model).__name__} reads the padding of shorter rows, not their ends",
+            "Choose prefix or another method.kind for this base.",
+        )
     if tokenizer.pad_token_id is None:
         lacking = "tokenizer has no pad_token"
     elif by_config and model.config.pad_token_id is None:

@@ -25,6 +25,7 @@ from adapterhub.train.facts import Facts
 from adapterhub.train.interrupt import Interrupts
 from adapterhub.train.loop import Loop, Watch
 from adapterhub.train.objective import Objective
+from adapterhub.train.optimizer import optimizer_of
 from adapterhub.train.predictor import ModelPredictor
 from adapterhub.train.prepare import Ready, prepare
 from adapterhub.train.progress import Silent, TrainingProgress
@@ -156,6 +157,7 @@ def _loop(ready: Ready, run: RunFolder, watch: Watch) -> Loop:
         task,
         ready.inputs,
         training,
+        optimizer_of(ready.student.model, training, ready.recipe.method),
         ready.student.tokenizer.pad_token_id,
         run.checkpoints,
         validate=lambda: _chosen_by(ready.predictor, task, splits.validation),

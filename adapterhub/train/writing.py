@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from peft import PromptTuningConfig
 from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList
 
@@ -22,8 +23,24 @@ def write(model: Any, tokenizer: Any, sampling: Sampling, prompts: Mapping[int, 
 
     Args:
         model: a language model of `peft` in eval mode, whose generation_config names what ends a text and nothing else.
-        prompts: by their places among all rows; padded on the left here, so that all continue at one position.
+        prompts: by their places among all rows.
     """
+    batches = [prompts]
+    if isinstance(getattr(model, "active_peft_config", None), PromptTuningConfig):
+        # peft puts its trained tokens before the padding, and counts the padding's positions: so there is to be none.
+        lengths = sorted({len(prompt.input_ids) for prompt in prompts.values()})
+        batches = [
+            {place: prompt for place, prompt in prompts.items() if len(prompt.input_ids) == length}
+            for length in lengths
+        ]
+    written: dict[int, Tensor] = {}
+    for batch in batches:
+        written |= dict(zip(batch, _together(model, tokenizer, sampling, batch), strict=True))
+    return [written[place] for place in prompts]
+
+
+def _together(model: Any, tokenizer: Any, sampling: Sampling, prompts: Mapping[int, Encoded]) -> list[Tensor]:
+    """The same in one batch, padded on the left, so that all continue at one position."""
     longest = max(len(prompt.input_ids) for prompt in prompts.values())
     ids, mask = [], []
     for prompt in prompts.values():

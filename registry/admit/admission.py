@@ -34,7 +34,7 @@ from registry.folder import (
 )
 from registry.manifest import Facts, FileEntry, Manifest, derive
 from registry.manifest.completion import list_files, sha256_of
-from registry.manifest.derivation import LABELLED, METHODS, head_kind, label_rows
+from registry.manifest.derivation import LABELLED, head_kind, label_rows, method_kind
 
 REPUBLISH = (
     "Publish the folder again; if its manifest.json was made before a file changed, delete that manifest.json first."
@@ -152,7 +152,7 @@ def _check_listing(manifest: Manifest, files: Mapping[str, Path]) -> None:
 def _check_claims(manifest: Manifest, config: AdapterConfig, header: Mapping[str, Tensor]) -> None:
     """What the manifest says of the weights is what the config says."""
     method, head, base = manifest.method, manifest.head, config.base_model_name_or_path
-    expected: list[tuple[str, object, object]] = [("method.kind", method.kind, METHODS[config.peft_type])]
+    expected: list[tuple[str, object, object]] = [("method.kind", method.kind, method_kind(config))]
     if method.kind == "lora":
         expected += [("method.rank", method.rank, config.r), ("method.alpha", method.alpha, config.lora_alpha)]
     if base is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from registry.errors import AdmissionRefused
 from registry.folder import WEIGHTS, AdapterConfig, Tensor
+from registry.manifest.derivation import method_kind
 
 FLOATS = ("F16", "BF16", "F32", "F64")
 LORA_PARTS = (
@@ -40,8 +41,15 @@ def check_tensors(config: AdapterConfig, header: Mapping[str, Tensor]) -> None:
             )
         if not tensor.shape or 0 in tensor.shape:
             raise _refused(f"{name} has shape {list(tensor.shape)}, which holds nothing", "Save the adapter again.")
-    check = {"LORA": _check_lora, "IA3": _check_ia3}.get(config.peft_type, _check_prompt)
+    check = {"lora": _check_lora, "ia3": _check_ia3, "head": _check_head}.get(method_kind(config), _check_prompt)
     check(config, header)
+
+
+def _check_head(config: AdapterConfig, header: Mapping[str, Tensor]) -> None:
+    for name in header:
+        _check_saved(config, name, "base_model.model.")
+    if not header:
+        raise _refused("it holds no tensor at all", "Name the trained head in modules_to_save, and save it again.")
 
 
 def _check_lora(config: AdapterConfig, header: Mapping[str, Tensor]) -> None:

@@ -24,6 +24,9 @@ METHODS = {
 }
 """PEFT's ``peft_type`` → the manifest's ``method.kind``."""
 
+NO_MODULES = "dummy-target-modules"
+"""``target_modules`` by which PEFT's own LoRA adapts no module (its ``DUMMY_TARGET_MODULES``): a head alone."""
+
 HEADS = {
     "SEQ_CLS": "sequence-classification",
     "TOKEN_CLS": "token-classification",
@@ -149,6 +152,19 @@ def head_kind(task_type: str | None, task: str, pooling: str | None = None) -> s
     return head
 
 
+def method_kind(config: AdapterConfig) -> str:
+    """``method.kind``: what the base was adapted by, "head" where it was not.
+
+    Raises:
+        AdmissionRefused: there is no such method.
+    """
+    if config.peft_type not in METHODS:
+        raise AdmissionRefused(
+            f"adapter_config.json: peft_type {config.peft_type!r} is not supported", "Supported: " + ", ".join(METHODS)
+        )
+    return "head" if config.peft_type == "LORA" and config.target_modules == NO_MODULES else METHODS[config.peft_type]
+
+
 def label_rows(header: Mapping[str, Tensor]) -> int | None:
     """Outputs of the classifying head in the file; None where the file has no such head."""
     for ending in HEAD_WEIGHTS:
@@ -159,18 +175,15 @@ def label_rows(header: Mapping[str, Tensor]) -> int | None:
 
 
 def _method(config: AdapterConfig) -> dict[str, Any]:
-    if config.peft_type not in METHODS:
-        raise AdmissionRefused(
-            f"adapter_config.json: peft_type {config.peft_type!r} is not supported", "Supported: " + ", ".join(METHODS)
-        )
-    kind = METHODS[config.peft_type]
-    keys = {
+    kind = method_kind(config)
+    keys: tuple[str, ...] = {
+        "head": (),
         "lora": ("use_rslora", "use_dora", "lora_bias", "rank_pattern", "alpha_pattern", "trainable_token_indices"),
         "ia3": ("feedforward_modules",),
         "prefix-tuning": ("num_virtual_tokens", "prefix_projection"),
         "prompt-tuning": ("num_virtual_tokens",),
     }[kind]
-    targets = config.target_modules
+    targets = None if kind == "head" else config.target_modules
     return {
         "kind": kind,
         "rank": config.r if kind == "lora" else None,

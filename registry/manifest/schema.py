@@ -16,7 +16,7 @@ Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Natural = Annotated[int, Meta(ge=0)]
 
-MethodKind = Literal["lora", "prefix-tuning", "prompt-tuning", "ia3"]
+MethodKind = Literal["lora", "prefix-tuning", "prompt-tuning", "ia3", "head"]
 HeadKind = Literal[
     "none",
     "sequence-classification",
@@ -38,7 +38,10 @@ class TaskPart(Struct, frozen=True):
 
 
 class MethodPart(Struct, frozen=True):
-    """How the base was adapted. `rank` and `alpha` are the ones of modules that no pattern names."""
+    """How the base was adapted; kind head says: not at all, what was trained stands on it.
+
+    `rank` and `alpha` are the ones of modules that no pattern names.
+    """
 
     kind: MethodKind
     rank: Annotated[int, Meta(ge=1)] | None = None

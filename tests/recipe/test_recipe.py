@@ -110,6 +110,29 @@ def test_a_recipe_cannot_be_changed() -> None:
         ('id = "acme/encoder"', "", "base.id: missing", "Add it"),
         ('"lora"', '"lorra"', "method.kind: unknown kind 'lorra'", "'lora'? Known kinds: lora, prefix"),
         (LORA, 'kind = "full"\nrank = 4', "method.rank: unknown key", "Known keys here: kind"),
+        (LORA, 'kind = "promt"\nlength = 4', "method.kind: unknown kind 'promt'", "Did you mean 'prompt'?"),
+        (LORA, 'kind = "prompt"\nlenght = 4', "method.lenght: unknown key", "method.length"),
+        (LORA, 'kind = "ia3"\ntargets = ["key"]\nfedforward = ["key"]', "method.fedforward:", "method.feedforward"),
+        (
+            LORA,
+            'kind = "ia3"\ntargets = ["key"]\nfeedforward = ["v"]',
+            "method.feedforward: 'v' is not among method.targets",
+            "both",
+        ),
+        (LORA, 'kind = "ia3"\ntargets = "("', "method.targets: not a regular expression", "fullmatch"),
+        (LORA, 'kind = "head"\ntargets = ["key"]', "method.targets: unknown key", "Known keys here: kind"),
+        ("rank = 4", "rate_ration = 4", "method.rate_ration: unknown key", "method.rate_ratio"),
+        ("rank = 4", "rate_ratio = 0.5", "method.rate_ratio: expected `float` >= 1", "Correct"),
+        ("rank = 4", 'init = "pisa"', "method.init: invalid enum value 'pisa'", "Correct"),
+        ("rank = 4", 'rank = 513\ninit = "pissa"', "method.rank: pissa saves twice the rank, 1026", "512 or less"),
+        ("rank = 4", 'init = "olora"\nrank_pattern = { query = 600 }', "method.rank_pattern.query: olora saves", "512"),
+        ("rank = 4", 'init = "pissa"\ndora = true', "method.init: pissa excludes method.dora", "Choose one"),
+        (
+            "rank = 4",
+            'init = "pissa"\nrslora = true\nalpha_pattern = { query = 6 }',
+            "method.init: pissa with method.rslora excludes method.rank_pattern",
+            "Leave",
+        ),
         (LORA, "kind = 3", "method.kind: expected `str`", "Correct"),
         (LORA, "", "method.kind: missing", "Add it"),
         ('kind = "lora"', "", "method.kind: missing", "Add it"),
@@ -167,3 +190,9 @@ def test_a_path_that_cannot_be_taken_out_is_refused(base: str) -> None:
 def test_without_a_path_the_text_is_untouched() -> None:
     text = TEXT.replace('path = "/models/encoder"\n', "")
     assert Recipe.parse(text).portable_text() == text
+
+
+def test_a_parent_excludes_an_initialisation() -> None:
+    text = changed("rank = 4", 'rank = 4\ninit = "pissa"').replace("[base]", 'init_from = "acme/a"\n[base]', 1)
+    with pytest.raises(RecipeError, match=r"init_from: excludes method\.init"):
+        Recipe.parse(text)

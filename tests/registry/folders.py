@@ -48,6 +48,7 @@ LORA: Mapping[str, Any] = {
     "use_qalora": False,
     "use_rslora": False,
 }
+HEAD_ALONE = {**LORA, "target_modules": "dummy-target-modules"}  # PEFT's own word for no module
 PREFIX: Mapping[str, Any] = {
     "base_model_name_or_path": BASE,
     "encoder_hidden_size": HIDDEN,

@@ -17,6 +17,7 @@ from registry.folder import check_path, survey
 from registry.manifest import complete
 from tests.registry.folders import (
     FACTS,
+    HEAD_ALONE,
     HIDDEN,
     IA3,
     LORA,
@@ -90,6 +91,7 @@ WORDS = "base_model.model.bert.embeddings.word_embeddings"
         ({**PROMPT, "num_transformer_submodules": 2}, {"prompt_embeddings": [10, 8], **head(prefix="base_model.")}),
         ({**PROMPT, "peft_type": "P_TUNING"}, {"prompt_embeddings": [5, HIDDEN], **head(prefix="base_model.")}),
         (IA3, ia3_shapes()),
+        (HEAD_ALONE, head()),
     ],
 )
 def test_what_peft_writes_is_admitted(tmp_path: Path, config: Any, shapes: Any) -> None:
@@ -239,6 +241,8 @@ def test_a_config_that_cannot_be_read(tmp_path: Path, data: bytes) -> None:
         ({**PROMPT, "tokenizer_name_or_path": "/models/x"}, {"prompt_embeddings": [5, 8]}, "tokenizer_name_or_path"),
         (IA3, {**ia3_shapes(), "base_model.model.bert.key.ia3_l": [3, 5]}, "asks for [1, in] or [out, 1]"),
         (IA3, head(), "no IA3 vector"),
+        (HEAD_ALONE, lora_shapes(), "lora_A.weight belongs neither"),
+        (HEAD_ALONE, {}, "no tensor at all"),
     ],
 )
 def test_tensors_that_are_not_what_the_config_says(tmp_path: Path, config: Any, shapes: Any, what: str) -> None:

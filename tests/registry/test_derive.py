@@ -12,7 +12,18 @@ from registry import Facts, Manifest
 from registry.errors import AdmissionRefused
 from registry.folder import AdapterConfig, Card, Tensor, read_card
 from registry.manifest import derive
-from tests.registry.folders import IA3, LORA, PREFIX, PROMPT, front_matter, ia3_shapes, lora_shapes, prefix_shapes
+from tests.registry.folders import (
+    HEAD_ALONE,
+    IA3,
+    LORA,
+    PREFIX,
+    PROMPT,
+    front_matter,
+    head,
+    ia3_shapes,
+    lora_shapes,
+    prefix_shapes,
+)
 
 CARD = Card(base_model="acme/base", pipeline_tag="text-classification", license="mit")
 
@@ -55,6 +66,7 @@ def test_lora() -> None:
         (PROMPT, {"prompt_embeddings": [5, 8], **prefix_shapes()}, "prompt-tuning", {"num_virtual_tokens": 5}),
         ({**PROMPT, "peft_type": "P_TUNING"}, prefix_shapes(), "prompt-tuning", {"num_virtual_tokens": 5}),
         (IA3, ia3_shapes(), "ia3", {"feedforward_modules": ["output.dense"]}),
+        (HEAD_ALONE, head(), "head", {}),
     ],
 )
 def test_other_methods(document: Any, shapes: Any, kind: str, options: Any) -> None:

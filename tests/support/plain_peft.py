@@ -28,6 +28,7 @@ def by_plain_peft(folder: Path, base: Path, rows: Sequence[Any]) -> list[torch.T
         if task.head_kind == "multiple-choice":
             batch = {name: values.unsqueeze(1) for name, values in batch.items()}
         found = logits_of(adapted(**batch))[0]
+        found = found[-len(one.input_ids) :] if found.dim() == 2 else found  # not those of virtual tokens before it
         return found if one.pooled is None else torch.stack([found[place] for place in one.pooled]).mean(0)
 
     with torch.inference_mode():

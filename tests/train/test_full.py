@@ -55,7 +55,7 @@ def test_it_is_resumed_to_the_same_figures(recipes: Recipes, tmp_path: Path) -> 
 def test_the_head_has_a_rate_of_its_own(recipes: Recipes) -> None:
     student = trainee.load(recipes.base, get_task("text-classification", {"max_length": 32}, ["a", "b"]), Full())
     training = recipes.make(training="head_learning_rate = 0.5").training
-    fast = [group for group in optimizer_of(student.model, training).param_groups if group["lr"] == 0.5]
+    fast = [group for group in optimizer_of(student.model, training, Full()).param_groups if group["lr"] == 0.5]
     sizes = {tuple(parameter.shape) for group in fast for parameter in group["params"]}
     assert sizes == {(2,), tuple(student.model.classifier.weight.shape)}
 

@@ -17,7 +17,7 @@ from adapterhub.backbone import Backbone
 from adapterhub.cli import main
 from adapterhub.errors import BackboneError, RecipeError
 from adapterhub.evaluate import inputs_of
-from adapterhub.recipe import Lora, Recipe
+from adapterhub.recipe import Lora, Prompt, Recipe
 from adapterhub.runtime.engine import Engine
 from adapterhub.tasks import TextAnswer, get_task, task_of
 from adapterhub.tasks.generation.sampling import Sampling
@@ -31,6 +31,8 @@ BASE_ID = "tests/tiny-chat"
 WORDS = ("computer", "printer", "fire", "joke", "hello", "working")
 LORA = 'kind = "lora"\nrank = 8\ntargets = ["q_proj", "v_proj", "up_proj", "down_proj"]'
 PREFIX = 'kind = "prefix"\nlength = 4'
+PROMPT = 'kind = "prompt"\nlength = 4'
+IA3 = 'kind = "ia3"\ntargets = ["k_proj", "v_proj", "down_proj"]\nfeedforward = ["down_proj"]'
 OPTIONS = {
     "translation": 'system = "tell me"\nmax_length = 48\nsampling = { max_new_tokens = 6 }',
     "summarization": "chat = false\nmax_length = 64\nsampling = { max_new_tokens = 6 }",
@@ -118,7 +120,14 @@ def by_plain_peft(folder: Path, base: Path, rows: Sequence[Any]) -> list[list[in
 
 @pytest.mark.parametrize(
     ("kind", "method"),
-    [("translation", LORA), ("translation", PREFIX), ("summarization", LORA), ("dialogue", LORA)],
+    [
+        ("translation", LORA),
+        ("translation", PREFIX),
+        ("translation", PROMPT),
+        ("translation", IA3),
+        ("summarization", LORA + '\ninit = "pissa"'),
+        ("dialogue", LORA),
+    ],
     ids=lambda value: value[:14],
 )
 def test_trained_published_and_served_alike(kind: str, method: str, base: Path, data: Path, tmp_path: Path) -> None:
@@ -150,6 +159,19 @@ def test_trained_published_and_served_alike(kind: str, method: str, base: Path, 
         "template": task.template, "sampling": {"max_new_tokens": 6, "temperature": 0.0, "top_p": 1.0, "seed": 0}
     }  # fmt: skip
     assert not {"template", "sampling", "problem_type"} & {*document["task"]["options"]}
+
+
+def test_behind_a_trained_prompt_no_row_depends_on_the_others(base: Path) -> None:
+    task = get_task("translation", {"max_length": 48, "sampling": {"max_new_tokens": 6}})
+    student = trainee.load(base, task, Prompt(length=4))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        student.model.prompt_encoder.default.embedding.weight.normal_()
+    rows = [{"source": " ".join(["fire", *["hello"] * count])} for count in (1, 9, 4)]
+    predictor = ModelPredictor(student.model, task, student.tokenizer)
+    together = predictor.predict(rows)
+    alone = [predictor.predict([row])[0] for row in rows]
+    assert [answer.token_ids for answer in together] == [answer.token_ids for answer in alone]
 
 
 def test_texts_that_are_drawn_are_the_same_everywhere(base: Path, data: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from adapterhub.tasks import (
     LabelAnswer,
     LabelsAnswer,
     SpanAnswer,
+    TagAnswer,
     ValueAnswer,
     get_task,
     task_of,
@@ -44,7 +45,7 @@ SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "nu
 
 
 def logits(answer: Answer) -> torch.Tensor:
-    assert isinstance(answer, LabelAnswer | LabelsAnswer | ValueAnswer | SpanAnswer | ChoiceAnswer)
+    assert isinstance(answer, LabelAnswer | LabelsAnswer | ValueAnswer | TagAnswer | SpanAnswer | ChoiceAnswer)
     return torch.cat(answer.logits) if isinstance(answer, SpanAnswer) else answer.logits
 
 
@@ -140,7 +141,7 @@ def test_a_base_that_the_task_class_would_not_find_is_refused(tiny_base: Path, t
 @pytest.mark.parametrize(
     ("data", "method", "training", "message"),
     [
-        ("choices", PREFIX, "", "peft puts no prefix on multiple-choice"),
+        ("choices", PREFIX, "", "peft puts no prefix before the rows of multiple-choice"),
         ("grades", LORA, "label_smoothing = 0.1", "no labels to smooth in regression"),
         ("spans", LORA, "label_smoothing = 0.1", "no labels to smooth in question-answering"),
     ],

@@ -1,0 +1,69 @@
+"""Which modules of a model the targets of a recipe name, matched as PEFT matches them.
+
+What PEFT would let pass is refused: targets that match nothing or reach outside the layers, patterns that match no
+module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from adapterhub.errors import RecipeError
+from adapterhub.recipe import Ia3, Lora
+
+
+def targets_of(method: Lora | Ia3) -> list[str] | str:
+    """The targets as PEFT takes them: a list of endings, or an expression over the whole name of a module."""
+    if isinstance(method.targets, str) or method.layers is None:
+        return method.targets
+    layers = "|".join(str(layer) for layer in method.layers)
+    names = "|".join(re.escape(name) for name in method.targets)
+    return rf"(?:.*\.)?(?:{layers})\.(?:.*\.)?(?:{names})"
+
+
+def selected(targets: list[str] | str, model: nn.Module) -> list[str]:
+    """Names of the linear modules that PEFT will adapt; each is in a numbered layer.
+
+    A suffix such as ``dense`` also matches BERT's ``pooler.dense``, which is no part of the layers.
+
+    Raises:
+        RecipeError: a target matches no linear module, or one outside of the layers.
+    """
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
+    found = [name for name in linear if _matches(name, targets)]
+    unused = [target for target in targets if not any(_matches(name, [target]) for name in linear)]
+    if not found or (isinstance(targets, list) and unused):
+        endings = sorted({re.sub(r"^.*\.\d+\.", "", name) for name in linear if re.search(r"\.\d+\.", name)})
+        missing = ", ".join(repr(target) for target in unused) if isinstance(targets, list) else repr(targets)
+        raise RecipeError(
+            f"method.targets: no linear module of {type(model).__name__} matches {missing}",
+            f"Its layers hold: {', '.join(endings)}.",
+        )
+    for name in found:
+        if not re.search(r"\.\d+\.", name):
+            raise RecipeError(
+                f"method.targets: also matches {name}, which is outside of the layers",
+                "Name the modules precisely, for example attention.output.dense instead of dense.",
+            )
+    return found
+
+
+def _matches(name: str, targets: list[str] | str) -> bool:
+    """PEFT's rule: an expression matches the whole name, a list's entry equals it or ends it after a dot."""
+    if isinstance(targets, str):
+        return re.fullmatch(targets, name) is not None
+    return any(name == target or name.endswith(f".{target}") for target in targets)
+
+
+def refuse_unused_patterns(place: str, pattern: Mapping[str, int], selected: list[str]) -> None:
+    """Raise RecipeError for a key of a pattern that PEFT would find no module for."""
+    for key in pattern:
+        if not any(re.match(rf"(.*\.)?({key})$", name) for name in selected):
+            raise RecipeError(
+                f"{place}.{key}: matches none of the adapted modules",
+                f"They are {selected[0]} and {len(selected) - 1} more; a key is an ending or an expression.",
+            )
