@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,14 @@ class InterruptAt(Silent):
             for _ in range(self.times):
                 signal.raise_signal(signal.SIGINT)
                 time.sleep(0.01)  # in which Python hears of it: two at once would be one
+
+
+@pytest.fixture(autouse=True)
+def listening() -> Iterator[None]:
+    """Python's own handler: a shell has its background jobs ignore SIGINT, and these tests may run in one."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
 
 
 @pytest.fixture(scope="module")
