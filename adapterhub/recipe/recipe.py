@@ -61,7 +61,7 @@ class Training(Part, frozen=True, kw_only=True):
     `head_learning_rate` is the task head's own rate where it should differ. `class_weights` are factors of each label's
     loss: given ones (1 where a label has none), or "balanced", inverse to how often each label is there to be learned.
     The best epoch by the validation metric is what a run ends with. `precision` is that of the products in a training
-    step (autocast): twice as fast in bfloat16 where the processor knows it. What is measured and saved is float32.
+    step (autocast): bfloat16 is faster where the processor knows it. What is measured and saved is float32.
     """
 
     learning_rate: Positive
@@ -102,11 +102,7 @@ class Recipe(Part, frozen=True, kw_only=True):
         Raises:
             RecipeError: there is no such file, or it is not a valid recipe.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: cannot be read: {error}", "Name a recipe file (TOML, UTF-8).") from error
-        return cls.parse(text, str(path))
+        return cls.parse(text_of(path), str(path))
 
     @classmethod
     def parse(cls, text: str, origin: str = "recipe") -> Recipe:
@@ -115,10 +111,7 @@ class Recipe(Part, frozen=True, kw_only=True):
         Raises:
             RecipeError: the place in the document, what is wrong there, and the nearest known key.
         """
-        try:
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(f"{origin}: not TOML: {error}", "See https://toml.io for the format.") from error
+        document = document_of(text, origin)
         if "search" in document:
             raise RecipeError(f"{origin}: search: is for `adapterhub tune`", "Train the best.toml that it writes.")
         _refuse_unknown_keys(document, origin)
@@ -145,6 +138,30 @@ class Recipe(Part, frozen=True, kw_only=True):
         if "path" in tomllib.loads(kept)["base"]:
             raise RecipeError("base.path: cannot be left out of the manifest", "Write path on its own line of [base].")
         return kept
+
+
+def text_of(path: Path) -> str:
+    """The text of the recipe at `path`, whatever it says.
+
+    Raises:
+        RecipeError: there is no such file, or it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}", "Name a recipe file (TOML, UTF-8).") from error
+
+
+def document_of(text: str, origin: str) -> dict[str, Any]:
+    """The document that `text` is; `origin` names it in errors.
+
+    Raises:
+        RecipeError: it is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{origin}: not TOML: {error}", "See https://toml.io for the format.") from error
 
 
 def _refuse_unknown_keys(document: Mapping[str, Any], origin: str) -> None:

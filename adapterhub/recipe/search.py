@@ -21,7 +21,6 @@ since trials are compared on the same validation rows.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,7 @@ from msgspec.inspect import AnyType, DictType, FloatType, IntType, StructType, T
 from adapterhub.errors import RecipeError
 from adapterhub.recipe.changes import changed, parts_of, without
 from adapterhub.recipe.part import Count, Name, Part, Seed, unknown_key
-from adapterhub.recipe.recipe import Recipe
+from adapterhub.recipe.recipe import Recipe, document_of, text_of
 
 PartType = TypeVar("PartType", bound=Part)
 SEARCHED_DATA = ("data.shots", "data.max_rows.train", "data.max_tokens")
@@ -110,11 +109,7 @@ class Search:
         Raises:
             RecipeError: there is no such file, it is no recipe, or its ``[search]`` is wrong; with the place.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: cannot be read: {error}", "Name a recipe file (TOML, UTF-8).") from error
-        return cls.parse(text, str(path))
+        return cls.parse(text_of(path), str(path))
 
     @classmethod
     def parse(cls, text: str, origin: str = "recipe") -> Search:
@@ -123,10 +118,7 @@ class Search:
         Raises:
             RecipeError: as `read`.
         """
-        try:
-            written = tomllib.loads(text).get("search")
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(f"{origin}: not TOML: {error}", "See https://toml.io for the format.") from error
+        written = document_of(text, origin).get("search")
         if written is None:
             raise RecipeError(
                 f"{origin}: search: missing", "Say what to search: [search.space] with keys of the recipe."

@@ -58,9 +58,12 @@ def likelihood_job(backbone: Backbone, ticket: Ticket, prompt: str, text: str) -
     adapter = ticket.adapter
     if adapter is not None and not adapter.writes:
         raise RequestError(f"row {ticket.index}: {ticket.wanted} does not answer with text", "Use predict.")
-    with backbone.tokenizing:
-        inputs = [likelihood.encode(backbone, prompt, text)]
-    read.check_length(backbone, adapter.virtual_tokens if adapter else 0, len(inputs[0].input_ids))
+    try:
+        with backbone.tokenizing:
+            inputs = [likelihood.encode(backbone, prompt, text)]
+        read.check_length(backbone, adapter.virtual_tokens if adapter else 0, len(inputs[0].input_ids))
+    except RequestError as error:
+        raise RequestError(f"row {ticket.index}: {error.message}", error.hint) from error
     return Reading(ticket.entry, inputs), inputs
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ import msgspec
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer
-from transformers.pytorch_utils import Conv1D
 
 from adapterhub.backbone import locate
 from adapterhub.backbone.quiet import quiet
@@ -33,6 +31,7 @@ from adapterhub.tasks.data.sampling import labels_in
 from adapterhub.tasks.heads import WRITES
 from adapterhub.train import starter_text
 from adapterhub.train.methods import positions
+from adapterhub.train.targets import in_layers
 
 BASES: Mapping[str, str] = {"causal-lm": "HuggingFaceTB/SmolLM2-135M-Instruct", "seq2seq-lm": ""}
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -108,7 +107,7 @@ def starter(name: str, licence: str, choice: TaskChoice, data: Data, base: Base)
         splits=splits,
         overlap=overlap,
         labels=labels,
-        targets=_targets(model),
+        targets=in_layers(model),
         rates=_rates(model, task),
         batch_size=batch_size,
         epochs=_epochs(len(splits.train), batch_size),
@@ -171,12 +170,6 @@ def _options(
     fitting = next((length for length in LENGTHS if length >= longest), most)
     fit = f"tokens; {COVERED:.0%} of the training rows have {longest} or fewer"
     return {**choice.options, "max_length": min(fitting, most)}, fit
-
-
-def _targets(model: nn.Module) -> list[str]:
-    """All linear modules of the numbered layers, by the ends of their names, in the model's order."""
-    linear = (name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D))
-    return list(dict.fromkeys(re.sub(r"^.*\.\d+\.", "", name) for name in linear if re.search(r"\.\d+\.", name)))
 
 
 def _rates(model: nn.Module, task: Task) -> tuple[str, str | None]:

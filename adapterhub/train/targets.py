@@ -15,6 +15,9 @@ from transformers.pytorch_utils import Conv1D
 from adapterhub.errors import RecipeError
 from adapterhub.recipe import Ia3, Lora
 
+IN_LAYER = re.compile(r"^.*\.\d+\.")
+"""What comes before a module's name within its numbered layer."""
+
 
 def targets_of(method: Lora | Ia3) -> list[str] | str:
     """The targets as PEFT takes them: a list of endings, or an expression over the whole name of a module."""
@@ -33,23 +36,31 @@ def selected(targets: list[str] | str, model: nn.Module) -> list[str]:
     Raises:
         RecipeError: a target matches no linear module, or one outside of the layers.
     """
-    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
+    linear = _linear(model)
     found = [name for name in linear if _matches(name, targets)]
     unused = [target for target in targets if not any(_matches(name, [target]) for name in linear)]
     if not found or (isinstance(targets, list) and unused):
-        endings = sorted({re.sub(r"^.*\.\d+\.", "", name) for name in linear if re.search(r"\.\d+\.", name)})
         missing = ", ".join(repr(target) for target in unused) if isinstance(targets, list) else repr(targets)
         raise RecipeError(
             f"method.targets: no linear module of {type(model).__name__} matches {missing}",
-            f"Its layers hold: {', '.join(endings)}.",
+            f"Its layers hold: {', '.join(sorted(in_layers(model)))}.",
         )
     for name in found:
-        if not re.search(r"\.\d+\.", name):
+        if not IN_LAYER.search(name):
             raise RecipeError(
                 f"method.targets: also matches {name}, which is outside of the layers",
                 "Name the modules precisely, for example attention.output.dense instead of dense.",
             )
     return found
+
+
+def in_layers(model: nn.Module) -> list[str]:
+    """What the linear modules of the numbered layers are called there, in the model's order."""
+    return list(dict.fromkeys(IN_LAYER.sub("", name) for name in _linear(model) if IN_LAYER.search(name)))
+
+
+def _linear(model: nn.Module) -> list[str]:
+    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
 
 
 def _matches(name: str, targets: list[str] | str) -> bool:

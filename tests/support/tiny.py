@@ -58,49 +58,43 @@ CHAT = (
 
 def make_tiny_chat(folder: Path, tiny_base: Path) -> Path:
     """A random Llama of 2 layers that chats in the tiny BERT's words: each turn is ``[CLS] role : content [SEP]``."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_base)
     tokenizer.eos_token = tokenizer.sep_token
     tokenizer.chat_template = CHAT
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
+    return _make_llama(
+        folder,
+        tokenizer,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
         max_position_embeddings=256,
         initializer_range=0.3,  # else its logits are too near to 0 for an adapter to learn anything
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.cls_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def make_tiny_llama(folder: Path, tokenizer: Any) -> Path:
-    """A Llama with grouped-query attention, random, with the tiny BERT's words."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
+    """A Llama of 3 layers, random, with the tiny BERT's words."""
+    return _make_llama(
+        folder,
+        tokenizer,
         num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
         max_position_embeddings=128,
         pad_token_id=0,
         bos_token_id=2,
         eos_token_id=3,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+
+
+def _make_llama(folder: Path, tokenizer: Any, **config: Any) -> Path:
+    """With grouped-query attention, the weights random, and always the same."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4, "num_key_value_heads": 2}
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes, **config)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
