@@ -124,7 +124,8 @@ def _asked(sides: Sequence[_Side], chosen: Chosen) -> tuple[Task, Rows, str]:
     """The task, and its rows: those of answers that were kept, else those that the options or the recipe name."""
     for side in sides:
         if side.kept is not None:
-            return side.kept.task, side.kept.rows, side.kept.split
+            kept = side.kept
+            return kept.task, kept.rows[:: kept.task.samples], kept.split
     adapter, task = next((side.adapter, side.task) for side in sides if side.adapter)
     if adapter is None or task is None:
         raise ValueError("one of the two is no base")
@@ -135,7 +136,7 @@ def _document(first: str, second: str, compared: Comparison, changed: bool) -> d
     document = {
         "first": first,
         "second": second,
-        "rows": len(compared.first.rows),
+        "rows": len(compared.first.outcomes),
         "metrics": compared.differences,
         "mcnemar": compared.mcnemar,
         "changed": len(compared.changed),

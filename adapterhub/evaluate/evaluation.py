@@ -24,7 +24,10 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one predictor made of the labelled `rows` of a split: one of `answers` a row, in order."""
+    """What one predictor made of the labelled `rows` of a split: one of `answers` a row, in order.
+
+    A row of which the task wants several samples is there as often, one after the other; it has one outcome.
+    """
 
     task: Task
     rows: Sequence[Mapping[str, Any]]
@@ -40,7 +43,8 @@ class Evaluation:
         """
         if not rows:
             raise DataError(f"no rows to evaluate in {split}", "Name a file that has some.")
-        return cls(task, rows, predictor.predict(inputs_of(rows, task)), split)
+        asked = [row for row in rows for _ in range(task.samples)]
+        return cls(task, asked, predictor.predict(inputs_of(asked, task)), split)
 
     @cached_property
     def references(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Answers that are kept: ``predictions.jsonl``, one line a row, and the task that they answer beside it.
+"""Answers that are kept: ``predictions.jsonl``, one line an answer, and the task that they answer beside it.
 
 Tensors are not kept, so what is read again answers what its figures need, and no more.
 """

@@ -4,7 +4,7 @@
 
     FOLDER/
       report.json         the task, the figures, the classes, the confusion and the calibration
-      predictions.jsonl   one line a row: row, answer, reference
+      predictions.jsonl   one line an answer: row, answer, reference
       figures/*.png       to look at
 """
 

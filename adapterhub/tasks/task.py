@@ -58,11 +58,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Task(ABC):
     """A kind of task together with its labels and options.
 
-    Class attributes; a task's options may decide the first four anew:
+    Class attributes; a task's options may decide the first five anew:
         head_kind: ``head.kind`` of the manifest.
         peft_task_type: PEFT's name for the model class, or None where PEFT has none.
         pooling: ``head.pooling`` of the manifest: a word for the tokens that `Encoded.pooled` names, or None.
         metric_names: every key of `metrics`.
+        samples: how many answers of each row figures are made of, one after the other.
         name: the Hub's pipeline tag, where one exists.
         problem_type: ``head.problem_type`` of the manifest.
         primary_metric: what the best epoch is chosen by.
@@ -82,6 +83,7 @@ class Task(ABC):
     peft_task_type: str | None
     pooling: str | None = None
     metric_names: tuple[str, ...]
+    samples: int = 1
     name: ClassVar[str]
     problem_type: ClassVar[str | None] = None
     primary_metric: ClassVar[str]
@@ -164,7 +166,12 @@ class Task(ABC):
 
     @abstractmethod
     def outcomes(self, answers: Sequence[Answer], references: Sequence[Any]) -> list[Any]:
-        """How each row came out: the least that `summary` needs, so that resampling rows is cheap."""
+        """How each row came out: the least that `summary` needs, so that resampling rows is cheap.
+
+        Args:
+            answers: `samples` of each row.
+            references: as many, of the same rows.
+        """
 
     @abstractmethod
     def summary(self, outcomes: Sequence[Any]) -> dict[str, float]:

@@ -6,7 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+from safetensors.torch import load_file
+
 from adapterhub.recipe import Recipe
+from adapterhub.train import TrainingResult
 
 LORA = 'kind = "lora"\nrank = 4\ntargets = ["query", "value"]'
 PREFIX = 'kind = "prefix"\nlength = 4'
@@ -106,6 +110,20 @@ ROWS: dict[str, Callable[[int], dict[str, object]]] = {
     "means": _chat,
     "relations": _relations,
 }
+
+
+def weights(result: TrainingResult) -> dict[str, torch.Tensor]:
+    """Of the adapter that a run has made."""
+    if result.adapter is None:
+        raise AssertionError("it made no adapter")
+    return load_file(result.adapter / "adapter_model.safetensors")
+
+
+def assert_same_weights(one: TrainingResult, other: TrainingResult) -> None:
+    """To the bit."""
+    mine, theirs = weights(one), weights(other)
+    assert mine.keys() == theirs.keys()
+    assert [name for name in theirs if not torch.equal(mine[name], theirs[name])] == []
 
 
 class Recipes:

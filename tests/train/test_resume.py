@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from adapterhub.recipe import Recipe
 from adapterhub.train import RunError, TrainingInterrupted, TrainingResult, train
 from adapterhub.train.progress import Silent
-from tests.train.support import LORA, PREFIX, Recipes
+from tests.train.support import LORA, Recipes, assert_same_weights
 
 STEPS_AN_EPOCH = 11
-ROOT = Path(__file__).parents[2]
 
 
 class InterruptAt(Silent):
@@ -57,10 +52,6 @@ def uninterrupted(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> T
     return train(recipe, tmp_path_factory.mktemp("whole") / "run")
 
 
-def weights(result: TrainingResult) -> dict[str, torch.Tensor]:
-    return load_file(result.adapter / "adapter_model.safetensors")
-
-
 def curve(result: TrainingResult) -> list[Mapping[str, object]]:
     lines = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
     return [{"kind": line["kind"], "step": line["step"], "metrics": line.get("metrics")} for line in lines]
@@ -69,8 +60,7 @@ def curve(result: TrainingResult) -> list[Mapping[str, object]]:
 def assert_same(resumed: TrainingResult, whole: TrainingResult) -> None:
     assert resumed.best_step == whole.best_step
     assert (resumed.before, resumed.after) == (whole.before, whole.after)
-    for name, tensor in weights(whole).items():
-        torch.testing.assert_close(weights(resumed)[name], tensor, atol=1e-6, rtol=1e-5)
+    assert_same_weights(resumed, whole)
     assert curve(resumed) == curve(whole)
 
 
@@ -118,48 +108,4 @@ def test_a_checkpoint_cut_short_by_a_crash_is_not_used(
     state.write_text(state.read_text()[:100])
     with (tmp_path / "run" / "metrics.jsonl").open("a") as stream:
         stream.write('{"kind": "step", "st')
-    assert_same(train(recipe, tmp_path / "run", resume=True), uninterrupted)
-
-
-def test_a_projected_prefix_resumes(recipes: Recipes, tmp_path: Path) -> None:
-    recipe = recipes.make(method=PREFIX + "\nprojection = 8", data="names")
-    whole = train(recipe, tmp_path / "whole")
-    with pytest.raises(TrainingInterrupted):
-        train(recipe, tmp_path / "run", progress=InterruptAt(4))
-    assert_same(train(recipe, tmp_path / "run", resume=True), whole)
-
-
-CHILD = """
-import sys
-from pathlib import Path
-from adapterhub.recipe import Recipe
-from adapterhub.train import TrainingInterrupted, train
-from adapterhub.train.progress import Silent
-
-class Stepwise(Silent):
-    def step(self, done):
-        if done == 17:
-            print("waiting", flush=True)
-            sys.stdin.readline()
-
-try:
-    train(Recipe.read(Path(sys.argv[1])), Path(sys.argv[2]), progress=Stepwise())
-except TrainingInterrupted as stopped:
-    print(stopped.message)
-    sys.exit(130)
-"""
-
-
-def test_a_process_that_is_sent_sigint(recipe: Recipe, uninterrupted: TrainingResult, tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml").write_text(recipe.text)
-    command = [sys.executable, "-c", CHILD, str(tmp_path / "recipe.toml"), str(tmp_path / "run")]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
-        if child.stdout is None:
-            pytest.fail("no pipe")
-        assert child.stdout.readline() == "waiting\n"
-        child.send_signal(signal.SIGINT)
-        output, errors = child.communicate("\n")
-    assert (child.returncode, output, errors) == (130, "training interrupted after step 17\n", "")
     assert_same(train(recipe, tmp_path / "run", resume=True), uninterrupted)

@@ -12,13 +12,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from math import comb
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
+from msgspec import Meta
+
+from adapterhub.errors import RecipeError
 from adapterhub.tasks.answer import Answer, TextAnswer
 from adapterhub.tasks.generation.sandbox import passes
-from adapterhub.tasks.generation.task import GenerationTask
+from adapterhub.tasks.generation.task import GenerationOptions, GenerationTask
 
 FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
+
+
+KS = (1, 10, 100)  # of pass@k, as in Chen et al. 2021; the number of samples itself is one more
+
+
+class CodeOptions(GenerationOptions, frozen=True, kw_only=True):
+    """`samples` is how many programs are written of each row to be scored."""
+
+    samples: Annotated[int, Meta(ge=1, le=1000)] = 1
 
 
 class CodeGeneration(GenerationTask):
@@ -26,10 +38,21 @@ class CodeGeneration(GenerationTask):
 
     name = "text-generation"
     problem_type = "code"
-    metric_names = ("pass@1",)
     optional_columns = ("tests", "test_setup", "entry_point")
     structured_columns = ("tests",)
     template = "{source}\nThe code must pass these tests:\n{tests}"
+    options_type: ClassVar[type[GenerationOptions]] = CodeOptions
+
+    def __init__(self, options: Mapping[str, Any] | None = None, labels: Sequence[str] = ()) -> None:
+        super().__init__(options, labels)
+        self.samples = self.options.samples
+        if self.samples > 1 and not self.options.sampling.temperature:
+            raise RecipeError(
+                f"task.options.samples: at temperature 0, {self.samples} programs of a row are all the same",
+                "Set task.options.sampling.temperature, to 0.8 for example.",
+            )
+        self._ks = sorted({*(k for k in KS if k < self.samples), self.samples})
+        self.metric_names = tuple(f"pass@{k}" for k in self._ks)
 
     def check_row(self, row: Mapping[str, Any]) -> None:
         """There are tests, and what else is stated is text."""
@@ -46,17 +69,21 @@ class CodeGeneration(GenerationTask):
         return list(rows)
 
     def outcomes(self, answers: Sequence[Answer], references: Sequence[Any]) -> list[Any]:
-        """(programs, programs that passed) of each row.
+        """(programs, programs that passed) of each row, whose `samples` follow one another.
 
         Raises:
             SandboxError: programs cannot be run safely here.
         """
         texts = [answer.text for answer in answers if isinstance(answer, TextAnswer)]
-        return [(1, int(passes(program_of(text, row)))) for text, row in zip(texts, references, strict=True)]
+        passed = [passes(program_of(text, row)) for text, row in zip(texts, references, strict=True)]
+        starts = range(0, len(passed), self.samples)
+        return [(self.samples, sum(passed[start : start + self.samples])) for start in starts]
 
     def summary(self, outcomes: Sequence[Any]) -> dict[str, float]:
-        """pass@1, the mean over rows."""
-        return {"pass@1": sum(pass_at_k(count, right, 1) for count, right in outcomes) / len(outcomes)}
+        """pass@k, the mean over rows."""
+        return {
+            f"pass@{k}": sum(pass_at_k(count, right, k) for count, right in outcomes) / len(outcomes) for k in self._ks
+        }
 
     def _prompt_ids(self, columns: Mapping[str, Any], tokenizer: Any) -> list[int]:
         shown = {**columns, "tests": []} if columns.get("entry_point") else columns

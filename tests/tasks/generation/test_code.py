@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
-from adapterhub.errors import SandboxError
+from adapterhub.errors import RecipeError, SandboxError
+from adapterhub.evaluate import Evaluation
+from adapterhub.evaluate.predictions import read_predictions
+from adapterhub.evaluate.report import Report, write_report
 from adapterhub.tasks import TextAnswer, get_task
 from adapterhub.tasks.generation import sandbox
 from adapterhub.tasks.generation.code import pass_at_k, program_of
@@ -159,6 +162,35 @@ def test_both_protocols_make_programs() -> None:
     task = get_task("text-generation", {"problem_type": "code"})
     answers = [TextAnswer(text=text, token_ids=()) for text in (whole, "nothing")]
     assert task.metrics(answers, task.references([mbpp, mbpp])) == {"pass@1": 0.5}
+
+
+def test_of_several_programs_a_row_some_pass(tmp_path: Path) -> None:
+    options = {"problem_type": "code", "samples": 12, "sampling": {"temperature": 0.8}}
+    task = get_task("text-generation", options)
+    assert task.metric_names == ("pass@1", "pass@10", "pass@12")
+    rows = [
+        {"source": "Be true.", "target": "x = 1", "tests": ["assert x"]},
+        {"source": "Be.", "target": "x = 1", "tests": ["x"]},
+    ]
+    asked: list[Any] = []
+
+    class Writer:
+        def predict(self, prompts: Any) -> list[Any]:
+            asked.extend(prompt["source"] for prompt in prompts)
+            return [TextAnswer(text=f"x = {int(p['tests'] == ['x'])}", token_ids=()) for p in prompts]
+
+    made = Evaluation.of(Writer(), task, rows)
+    assert asked == ["Be true."] * 12 + ["Be."] * 12
+    assert made.outcomes == [(12, 0), (12, 12)]
+    assert {name: (at.value, at.n) for name, at in made.metrics.items()} == dict.fromkeys(task.metric_names, (0.5, 2))
+    write_report(tmp_path, made, Report.of(made), {})
+    kept = read_predictions(tmp_path)
+    assert (len(kept.rows), kept.metrics) == (24, made.metrics)
+
+
+def test_programs_that_are_all_the_same_are_no_samples() -> None:
+    with pytest.raises(RecipeError, match=r"samples: at temperature 0, 4 programs of a row are all the same"):
+        get_task("text-generation", {"problem_type": "code", "samples": 4})
 
 
 def test_tests_are_shown_where_the_protocol_shows_them(tokenizer: Any) -> None:
