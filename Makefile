@@ -54,6 +54,7 @@ bench: setup  ## what adapters cost over the bare backbone, and what thousands o
 	$(BIN)/python -m benchmarks.mixed_batch
 	$(BIN)/python -m benchmarks.many_adapters
 	$(BIN)/python -m benchmarks.load_swap
+	$(BIN)/python -m benchmarks.train
 	$(BIN)/python -m benchmarks.hub
 
 clean:  ## forget both environments and all caches; runs/ stays
