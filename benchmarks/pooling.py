@@ -30,13 +30,13 @@ from adapterhub.evaluate import inputs_of
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import get_task
 from adapterhub.tasks.data import read_splits
-from adapterhub.train import trainee
-from adapterhub.train.interrupt import Interrupts
-from adapterhub.train.loop import Loop, Watch
-from adapterhub.train.objective import Objective
-from adapterhub.train.optimizer import optimizer_of
-from adapterhub.train.predictor import ModelPredictor
-from adapterhub.train.progress import Silent
+from adapterhub.train.loop.interrupt import Interrupts
+from adapterhub.train.loop.loop import Loop, Watch
+from adapterhub.train.loop.objective import Objective
+from adapterhub.train.loop.optimizer import optimizer_of
+from adapterhub.train.model import trainee
+from adapterhub.train.model.predictor import ModelPredictor
+from adapterhub.train.view.progress import Silent
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "banking77-lora.toml"
 

@@ -19,7 +19,7 @@ from adapterhub import Backbone, Engine, settings
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import Answer, HiddenAnswer, LabelAnswer
 from adapterhub.train import train
-from adapterhub.train.console import ConsoleProgress
+from adapterhub.train.view.console import ConsoleProgress
 from demo.questions import write_questions
 from registry import Registry, RegistryError, open_registry
 

@@ -115,7 +115,7 @@ class _Side:
         if recipe is None:
             raise DataError("no recipe says what base is", "Compare with an adapter that was trained from a recipe.")
         from adapterhub.recipe import Recipe
-        from adapterhub.train.baseline import untrained
+        from adapterhub.train.model.baseline import untrained
 
         return Evaluation.of(untrained(Recipe.parse(recipe), task, base_path), task, rows, split)
 

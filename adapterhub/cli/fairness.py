@@ -85,7 +85,7 @@ def fairness_command(
             findings, flipped = _of_classifier(adapter, chosen, asked, base_path)
         document: dict[str, Any] = {"adapter": target, "digest": adapter.manifest.digest, "findings": findings}
     if card:
-        from adapterhub.train.export import rewrite_section
+        from adapterhub.train.adapter.export import rewrite_section
 
         document["digest"] = rewrite_section(Path(target), SECTION, findings.markdown())
     output = Output(as_json)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from adapterhub.recipe import Data, TaskChoice
-    from adapterhub.train.starter import Starter
+    from adapterhub.train.starter.starter import Starter
 
 UNKNOWN = "unknown"  # the Hub's own word
 SHARE = 0.1  # of one file, for validation and for test
@@ -83,7 +83,7 @@ def _starter(
 ) -> Starter:
     from adapterhub.recipe import Base
     from adapterhub.tasks import get_task
-    from adapterhub.train.starter import default_base, starter
+    from adapterhub.train.starter.starter import default_base, starter
 
     id = base or default_base(get_task(choice.name, choice.options))
     path = str(base_path.resolve()) if base_path else None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from adapterhub.recipe import Recipe
     from adapterhub.train import TrainingResult
     from adapterhub.train.plan import Plan
-    from adapterhub.train.progress import TrainingProgress
+    from adapterhub.train.view.progress import TrainingProgress
 
 
 LABELS_SHOWN = 20
@@ -65,8 +65,8 @@ def train_command(
     registry = open_registry(settings.registry_location()) if chosen.init_from else None
     output = Output(as_json)
     if dry_run:
-        from adapterhub.train.console import ConsoleProgress
         from adapterhub.train.plan import plan
+        from adapterhub.train.view.console import ConsoleProgress
 
         with ConsoleProgress() as progress:
             counted = plan(chosen, registry, progress)
@@ -96,11 +96,11 @@ def watched(run: Path, tensorboard: bool) -> Iterator[TrainingProgress]:
     Raises:
         MissingDependency: tensorboard is not installed.
     """
-    from adapterhub.train.board import Board
-    from adapterhub.train.console import ConsoleProgress
-    from adapterhub.train.picture import Picture
-    from adapterhub.train.progress import Several
     from adapterhub.train.run import RunFolder
+    from adapterhub.train.view.board import Board
+    from adapterhub.train.view.console import ConsoleProgress
+    from adapterhub.train.view.picture import Picture
+    from adapterhub.train.view.progress import Several
 
     folder = RunFolder(run)
     with ExitStack() as stack:

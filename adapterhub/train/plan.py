@@ -11,7 +11,7 @@ from adapterhub.backbone.quiet import quiet
 from adapterhub.recipe import Recipe
 from adapterhub.tasks.data.sampling import labels_in
 from adapterhub.train.prepare import Ready, prepare
-from adapterhub.train.progress import Silent, TrainingProgress
+from adapterhub.train.view.progress import Silent, TrainingProgress
 from registry import Registry
 
 

@@ -18,12 +18,12 @@ from adapterhub.evaluate import inputs_of
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import Encoded, Task, get_task
 from adapterhub.tasks.data import Splits, class_weights, read_splits, within_tokens
-from adapterhub.train import trainee
 from adapterhub.train.inputs import training_inputs
-from adapterhub.train.methods import refuse_unfit
-from adapterhub.train.objective import choosing_figures
-from adapterhub.train.predictor import ModelPredictor
-from adapterhub.train.progress import TrainingProgress
+from adapterhub.train.loop.objective import choosing_figures
+from adapterhub.train.model import trainee
+from adapterhub.train.model.methods import refuse_unfit
+from adapterhub.train.model.predictor import ModelPredictor
+from adapterhub.train.view.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from registry import Manifest, Registry

@@ -20,16 +20,17 @@ from adapterhub.evaluate.report import Report
 from adapterhub.recipe import Full, Recipe
 from adapterhub.tasks import Task
 from adapterhub.tasks.data import DataRow, class_weights
-from adapterhub.train import checkpoint, export
-from adapterhub.train.facts import Facts
-from adapterhub.train.interrupt import Interrupts
-from adapterhub.train.loop import Loop, Watch
-from adapterhub.train.objective import Objective
-from adapterhub.train.optimizer import optimizer_of
-from adapterhub.train.predictor import ModelPredictor
+from adapterhub.train.adapter import export
+from adapterhub.train.adapter.facts import Facts
+from adapterhub.train.loop import checkpoint
+from adapterhub.train.loop.interrupt import Interrupts
+from adapterhub.train.loop.loop import Loop, Watch
+from adapterhub.train.loop.objective import Objective
+from adapterhub.train.loop.optimizer import optimizer_of
+from adapterhub.train.model.predictor import ModelPredictor
 from adapterhub.train.prepare import Ready, prepare
-from adapterhub.train.progress import Silent, TrainingProgress
 from adapterhub.train.run import Curve, RunFolder, TrainingInterrupted, TrainingResult
+from adapterhub.train.view.progress import Silent, TrainingProgress
 
 if TYPE_CHECKING:
     from registry import Registry

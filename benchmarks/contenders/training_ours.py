@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from adapterhub.recipe import Recipe
-from adapterhub.train.progress import Silent
 from adapterhub.train.trainer import train
+from adapterhub.train.view.progress import Silent
 from benchmarks.contenders.training_run import Times, tell
 
 

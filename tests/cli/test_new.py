@@ -12,7 +12,7 @@ import pytest
 from adapterhub.recipe import Lora, Recipe
 from adapterhub.tasks import get_task
 from adapterhub.tasks.data import read_splits
-from adapterhub.train import trainee
+from adapterhub.train.model import trainee
 from tests.cli.conftest import Run
 from tests.support.tiny import make_tiny_chat
 from tests.train.support import TASKS, Recipes

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from adapterhub.recipe import Recipe
 from adapterhub.train import TrainingInterrupted, train
-from adapterhub.train.progress import Silent
+from adapterhub.train.view.progress import Silent
 
 # Forked from a server that has imported everything once, and has never run a model: an import takes longer than a run.
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from adapterhub.train import TrainingResult, train
-from adapterhub.train.card import rewritten
+from adapterhub.train.adapter.card import rewritten
 from tests.train.support import Recipes
 
 

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from adapterhub.errors import AdapterHubError, DataError, RecipeError
 from adapterhub.recipe import Recipe
 from adapterhub.tasks.data import fingerprint
-from adapterhub.train import TrainingResult, train, trainee
+from adapterhub.train import TrainingResult, train
+from adapterhub.train.model import trainee
 from tests.train.support import Recipes
 
 Edit = Callable[[str], str]

@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 from adapterhub.errors import RecipeError, RunError
 from adapterhub.recipe import Full
 from adapterhub.tasks import get_task
-from adapterhub.train import TrainingInterrupted, train, trainee
-from adapterhub.train.optimizer import optimizer_of
+from adapterhub.train import TrainingInterrupted, train
+from adapterhub.train.loop.optimizer import optimizer_of
+from adapterhub.train.model import trainee
 from adapterhub.train.run import refuse_without_adapter
 from tests.train.support import Recipes
 from tests.train.test_resume import InterruptAt

@@ -22,8 +22,9 @@ from adapterhub.runtime.engine import Engine
 from adapterhub.tasks import TextAnswer, get_task, task_of
 from adapterhub.tasks.generation.sampling import Sampling
 from adapterhub.tasks.task import IGNORED
-from adapterhub.train import train, trainee
-from adapterhub.train.predictor import ModelPredictor, collate
+from adapterhub.train import train
+from adapterhub.train.model import trainee
+from adapterhub.train.model.predictor import ModelPredictor, collate
 from registry import Manifest, open_registry
 from tests.support.tiny import make_tiny_chat
 

@@ -16,9 +16,10 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, s
 from adapterhub.errors import RecipeError
 from adapterhub.recipe import Prompt
 from adapterhub.tasks import get_task
-from adapterhub.train import TrainingResult, train, trainee
-from adapterhub.train.methods import refuse_unfit
-from adapterhub.train.optimizer import optimizer_of
+from adapterhub.train import TrainingResult, train
+from adapterhub.train.loop.optimizer import optimizer_of
+from adapterhub.train.model import trainee
+from adapterhub.train.model.methods import refuse_unfit
 from tests.train.support import LORA, Recipes
 from tests.train.test_tasks import assert_one_adapter
 

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from adapterhub.errors import MissingDependency
-from adapterhub.train.board import Board
-from adapterhub.train.console import QUIET_SECONDS, ConsoleProgress
-from adapterhub.train.picture import Picture
-from adapterhub.train.progress import Several, Silent, Validation
 from adapterhub.train.run import RunFolder
+from adapterhub.train.view.board import Board
+from adapterhub.train.view.console import QUIET_SECONDS, ConsoleProgress
+from adapterhub.train.view.picture import Picture
+from adapterhub.train.view.progress import Several, Silent, Validation
 
 LOGGED = {"loss": 0.25, "tokens_per_second": 1234.4}
 PNG = b"\x89PNG\r\n\x1a\n"

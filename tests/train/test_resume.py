@@ -12,7 +12,7 @@ import pytest
 
 from adapterhub.recipe import Recipe
 from adapterhub.train import RunError, TrainingInterrupted, TrainingResult, train
-from adapterhub.train.progress import Silent
+from adapterhub.train.view.progress import Silent
 from tests.train.support import LORA, Recipes, assert_same_weights
 
 STEPS_AN_EPOCH = 11

@@ -28,9 +28,10 @@ from adapterhub.tasks import (
     get_task,
     task_of,
 )
-from adapterhub.train import train, trainee
+from adapterhub.train import train
 from adapterhub.train import trainer as trainer_module
-from adapterhub.train.predictor import collate
+from adapterhub.train.model import trainee
+from adapterhub.train.model.predictor import collate
 from registry import Manifest, open_registry
 from tests.support.plain_peft import by_plain_peft
 from tests.train.support import LORA, PREFIX, Recipes

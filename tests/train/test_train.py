@@ -25,10 +25,11 @@ from adapterhub.errors import BackboneError, DataError, RecipeError
 from adapterhub.evaluate import Evaluation
 from adapterhub.recipe import Lora, Recipe
 from adapterhub.tasks import get_task, task_of
-from adapterhub.train import RunError, TrainingResult, train, trainee
+from adapterhub.train import RunError, TrainingResult, train
 from adapterhub.train import trainer as trainer_module
-from adapterhub.train.methods import refuse_long_rows
-from adapterhub.train.predictor import ModelPredictor
+from adapterhub.train.model import trainee
+from adapterhub.train.model.methods import refuse_long_rows
+from adapterhub.train.model.predictor import ModelPredictor
 from registry.manifest import Manifest
 from tests.train.support import LORA, PREFIX, Recipes
 

@@ -16,7 +16,7 @@ from adapterhub.errors import RecipeError, RunError
 from adapterhub.recipe import Recipe
 from adapterhub.recipe.search import Search
 from adapterhub.tasks.data import Splits
-from adapterhub.train.objective import Objective
+from adapterhub.train.loop.objective import Objective
 from adapterhub.train.tuning.folder import StudyFolder
 from adapterhub.train.tuning.study import Study
 from adapterhub.train.tuning.trial import value_of

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from adapterhub.recipe.search import Choices, Dimension, Search
-from adapterhub.train.objective import Objective
+from adapterhub.train.loop.objective import Objective
 from adapterhub.train.tuning.folder import StudyFolder
 
 NAME = "tune"

@@ -18,11 +18,11 @@ from optuna.trial import Trial
 from adapterhub.backbone.quiet import quiet
 from adapterhub.errors import RunError
 from adapterhub.recipe import Recipe
-from adapterhub.train.objective import Objective
+from adapterhub.train.loop.objective import Objective
 from adapterhub.train.prepare import prepare
-from adapterhub.train.progress import Silent, Validation
 from adapterhub.train.run import RunFolder
 from adapterhub.train.trainer import Sitting, fit
+from adapterhub.train.view.progress import Silent, Validation
 from registry import Registry
 
 

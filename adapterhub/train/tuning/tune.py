@@ -21,14 +21,14 @@ from adapterhub.recipe.changes import changed
 from adapterhub.recipe.recipe import Recipe
 from adapterhub.recipe.search import Search
 from adapterhub.tasks import get_task
-from adapterhub.train.objective import Objective, choosing_figures
-from adapterhub.train.progress import Silent, TrainingProgress
+from adapterhub.train.loop.objective import Objective, choosing_figures
 from adapterhub.train.run import RunFolder, TrainingResult
 from adapterhub.train.trainer import train
 from adapterhub.train.tuning import report
 from adapterhub.train.tuning.folder import StudyFolder
 from adapterhub.train.tuning.study import Study
 from adapterhub.train.tuning.workers import Work, run_apart, run_here
+from adapterhub.train.view.progress import Silent, TrainingProgress
 from registry import Registry
 
 Watched = Callable[[Path], AbstractContextManager[TrainingProgress]]

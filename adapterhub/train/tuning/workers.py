@@ -24,7 +24,7 @@ from optuna import TrialPruned
 from optuna.trial import TrialState
 
 from adapterhub.errors import AdapterHubError, BackboneError, DataError, RunError
-from adapterhub.train.objective import Objective
+from adapterhub.train.loop.objective import Objective
 from adapterhub.train.tuning.folder import StudyFolder
 from adapterhub.train.tuning.study import Claim, Study, shown
 from adapterhub.train.tuning.trial import Reporting, run_trial

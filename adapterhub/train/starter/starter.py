@@ -3,7 +3,7 @@
 Knows what can be read off: how many rows and labels there are, how long the rows are, which linear modules the base's
 layers hold. What cannot be (rank, rates, epochs) starts from what did well in the recipes that this project ships, and
 a comment says so. Head and loss are the task's own. No weights are loaded: the base is built on the meta device, where
-it costs no memory. How all of it is written down is known by `starter_text`.
+it costs no memory. How all of it is written down is known by `text`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from adapterhub.tasks import Task, get_task
 from adapterhub.tasks.data import DataRow, read_splits
 from adapterhub.tasks.data.sampling import labels_in
 from adapterhub.tasks.heads import WRITES
-from adapterhub.train import starter_text
-from adapterhub.train.methods import positions
-from adapterhub.train.targets import in_layers
+from adapterhub.train.model.methods import positions
+from adapterhub.train.model.targets import in_layers
+from adapterhub.train.starter.text import Plan, written
 
 BASES: Mapping[str, str] = {"causal-lm": "HuggingFaceTB/SmolLM2-135M-Instruct", "seq2seq-lm": ""}
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -96,7 +96,7 @@ def starter(name: str, licence: str, choice: TaskChoice, data: Data, base: Base)
         options, fit = _options(choice, task, splits.train, folder, positions(model))
     labels = Counter(label for row in splits.train for label in labels_in(row, task)) if task.has_classes else {}
     batch_size = 16 if len(splits.train) < 1000 or task.head_kind in WRITES else 32
-    plan = starter_text.Plan(
+    plan = Plan(
         name=name,
         licence=licence,
         base=base,
@@ -112,7 +112,7 @@ def starter(name: str, licence: str, choice: TaskChoice, data: Data, base: Base)
         batch_size=batch_size,
         epochs=_epochs(len(splits.train), batch_size),
     )
-    text = starter_text.written(plan)
+    text = written(plan)
     Recipe.parse(text, name)  # what is written can be read
     return Starter(text, {part: len(rows) for part, rows in splits.items()}, labels, overlap)
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from adapterhub.errors import DataError
+from adapterhub.train.model.trainee import trainable
 
 WEIGHTS = "trainable.safetensors"
 STATE = "trainer_state.json"  # transformers writes it last, so a folder that has it is complete
@@ -29,11 +30,6 @@ class Checkpoint:
     folder: Path
     step: int
     ended: bool
-
-
-def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that training changes, by name."""
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def save_trainable(model: nn.Module, folder: Path) -> None:

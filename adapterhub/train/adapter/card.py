@@ -15,8 +15,8 @@ from huggingface_hub import EvalResult, ModelCardData
 from adapterhub.evaluate.report import FIGURES, Report
 from adapterhub.tasks.data import Leakage
 from adapterhub.tasks.heads import WRITES
-from adapterhub.train.facts import Facts
-from adapterhub.train.trainee import Trainee
+from adapterhub.train.adapter.facts import Facts
+from adapterhub.train.model.trainee import Trainee
 
 MOST_CLASSES = 40  # rows of a table that is still read
 MOST_MISTAKES = 8

@@ -26,10 +26,10 @@ from adapterhub.evaluate.figures import draw
 from adapterhub.evaluate.report import FIGURES
 from adapterhub.tasks import PROMPT_OPTIONS
 from adapterhub.tasks.data import fingerprint
-from adapterhub.train.card import card, rewritten
-from adapterhub.train.facts import Facts
-from adapterhub.train.methods import manifest_method
-from adapterhub.train.trainee import Trainee
+from adapterhub.train.adapter.card import card, rewritten
+from adapterhub.train.adapter.facts import Facts
+from adapterhub.train.model.methods import manifest_method
+from adapterhub.train.model.trainee import Trainee
 from registry import Manifest
 from registry.manifest import complete
 

@@ -11,7 +11,7 @@ import torch
 from peft import PeftModel
 
 from adapterhub.recipe import Lora, Method, Training
-from adapterhub.train.checkpoint import trainable
+from adapterhub.train.model.trainee import trainable
 
 
 def optimizer_of(model: Any, training: Training, method: Method) -> torch.optim.Optimizer:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from adapterhub.errors import MissingDependency
-from adapterhub.train.progress import Silent, Validation
 from adapterhub.train.run import RunFolder
+from adapterhub.train.view.progress import Silent, Validation
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

@@ -27,12 +27,12 @@ from transformers import (
 
 from adapterhub.recipe import Training
 from adapterhub.tasks import Encoded, Task
-from adapterhub.train import checkpoint
-from adapterhub.train.interrupt import Interrupts
-from adapterhub.train.objective import Objective
-from adapterhub.train.predictor import collate, logits_by
-from adapterhub.train.progress import TrainingProgress, Validation
+from adapterhub.train.loop import checkpoint
+from adapterhub.train.loop.interrupt import Interrupts
+from adapterhub.train.loop.objective import Objective
+from adapterhub.train.model.predictor import collate, logits_by
 from adapterhub.train.run import TrainingInterrupted
+from adapterhub.train.view.progress import TrainingProgress, Validation
 
 LOG_STEPS = 10
 LOGGED = ("loss", "grad_norm", "learning_rate")  # of what the Trainer logs

@@ -10,8 +10,8 @@ from adapterhub.backbone import locate
 from adapterhub.backbone.quiet import quiet
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import Task
-from adapterhub.train import trainee
-from adapterhub.train.predictor import ModelPredictor
+from adapterhub.train.model import trainee
+from adapterhub.train.model.predictor import ModelPredictor
 
 
 def untrained(recipe: Recipe, task: Task, base: Path | None = None) -> ModelPredictor:

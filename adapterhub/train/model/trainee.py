@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoTokenizer, GenerationConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
@@ -25,8 +25,7 @@ from adapterhub.recipe import Adapting, Full, Lora, Method, Prompt
 from adapterhub.tasks import Task
 from adapterhub.tasks.generation.prompt import end_tokens
 from adapterhub.tasks.heads import WRITES, num_labels
-from adapterhub.train.checkpoint import trainable
-from adapterhub.train.methods import peft_config, refuse_long_rows
+from adapterhub.train.model.methods import peft_config, refuse_long_rows
 
 KNOWN_HEADS: Mapping[str, tuple[str, ...]] = {
     "SEQ_CLS": ("classifier", "score"),
@@ -58,6 +57,11 @@ class Trainee:
     def trainable_share(self) -> float:
         """Trained parameters over the backbone's."""
         return self.trainable_parameters / self.backbone_parameters
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that training changes, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def load(folder: Path, task: Task, method: Method) -> Trainee:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from adapterhub.train.progress import Silent, Validation
 from adapterhub.train.run import RunFolder
+from adapterhub.train.view.progress import Silent, Validation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

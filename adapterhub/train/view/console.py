@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from adapterhub.train.progress import Validation
+from adapterhub.train.view.progress import Validation
 
 QUIET_SECONDS = 30.0
 

@@ -18,7 +18,7 @@ from adapterhub.recipe import Adapting, Head, Ia3, Lora, Method, Prefix, Prompt
 from adapterhub.recipe.method import kind_of
 from adapterhub.tasks import Task
 from adapterhub.tasks.heads import WRITES
-from adapterhub.train.targets import refuse_unused_patterns, selected, targets_of
+from adapterhub.train.model.targets import refuse_unused_patterns, selected, targets_of
 
 MANIFEST_KINDS: Mapping[str, str] = {
     "lora": "lora",

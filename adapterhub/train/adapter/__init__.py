@@ -1,0 +1,1 @@
+"""What a run leaves: an adapter folder with its manifest and model card."""

@@ -1,0 +1,1 @@
+"""Steps over rows: order, optimizer, checkpoints, the best epoch, and Ctrl-C."""

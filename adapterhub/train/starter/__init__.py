@@ -1,0 +1,1 @@
+"""A recipe to begin with, for rows and a base that are there."""
