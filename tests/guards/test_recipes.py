@@ -11,11 +11,11 @@ from adapterhub.errors import RecipeError
 from adapterhub.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
-RECIPES = sorted([*ROOT.glob("recipes/*.toml"), *ROOT.glob("demo/*.toml")])
+RECIPES = sorted([*ROOT.glob("recipes/**/*.toml"), *ROOT.glob("demo/*.toml")])
 
 
 def test_there_are_recipes() -> None:
-    assert {path.parent.name for path in RECIPES} == {"demo", "recipes"}
+    assert {path.parent.name for path in RECIPES} == {"demo", "recipes", "references"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.name}")
