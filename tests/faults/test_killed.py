@@ -35,7 +35,7 @@ class Load:
     grows: float = 1.0
 
 
-SMALL = Load(2, 3, (0.7, 2.0), grows=1.5)
+SMALL = Load(2, 5, (0.7, 2.0), grows=1.5)
 LARGE = Load(8, 25, (2.0, 8.0))
 
 
