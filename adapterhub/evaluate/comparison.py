@@ -72,11 +72,16 @@ class Comparison:
         """Compare `second` with `first`.
 
         Raises:
-            DataError: they do not answer the same rows of the same task.
+            DataError: they do not answer the same rows of the same task, as often.
         """
         if (first.task.name, first.task.problem_type) != (second.task.name, second.task.problem_type):
             raise DataError(
                 f"the first answers {_named(first)}, the second {_named(second)}", "Compare two of the same task."
+            )
+        if first.task.samples != second.task.samples:
+            raise DataError(
+                f"the first has {first.task.samples} answers of each row, the second {second.task.samples}",
+                "Compare two with the same task.options.samples.",
             )
         if len(first.rows) != len(second.rows):
             raise DataError(

@@ -75,3 +75,10 @@ def test_other_rows_or_another_task_are_refused() -> None:
     choices = Evaluation(get_task("multiple-choice"), [], [])
     with pytest.raises(DataError, match="text-classification single_label_classification, the second multiple-choice"):
         Comparison.of(of_labels(YES, YES), choices)
+
+
+def test_other_numbers_of_samples_are_refused() -> None:
+    options = {"problem_type": "code", "sampling": {"temperature": 1}}
+    few, many = (Evaluation(get_task("text-generation", {**options, "samples": count}), (), ()) for count in (2, 3))
+    with pytest.raises(DataError, match="the first has 2 answers of each row, the second 3"):
+        Comparison.of(few, many)

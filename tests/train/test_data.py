@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.torch import load_file
 
 from adapterhub.errors import AdapterHubError, DataError, RecipeError
 from adapterhub.recipe import Recipe
 from adapterhub.tasks.data import fingerprint
 from adapterhub.train import TrainingResult, train
 from adapterhub.train.model import trainee
-from tests.train.support import Recipes
+from tests.train.support import Recipes, assert_same_weights
 
 Edit = Callable[[str], str]
 
@@ -119,8 +118,7 @@ def test_a_csv_file_trains_the_same_adapter(recipes: Recipes, tmp_path: Path) ->
         train(recipe, tmp_path / name)
         for recipe, name in ((recipes.make(training="epochs = 1"), "jsonl"), (Recipe.parse(text), "csv"))
     )
-    weights = [load_file(run.adapter / "adapter_model.safetensors") for run in (one, other)]
-    assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
+    assert_same_weights(one, other)
     manifests = [json.loads((run.adapter / "manifest.json").read_text()) for run in (one, other)]
     assert manifests[0]["data"] == manifests[1]["data"]
 

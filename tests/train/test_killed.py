@@ -23,7 +23,7 @@ METHODS = {"lora": LORA + "\ndropout = 0.2", "prefix": PREFIX + "\nprojection = 
 def test_a_run_stopped_anywhere_ends_with_the_same_bytes(method: str, recipes: Recipes, tmp_path: Path) -> None:
     training = f'epochs = {EPOCHS}\nschedule = "cosine"\nhead_learning_rate = 2e-2'
     recipe = recipes.make(method=METHODS[method], training=training)
-    points = sorted(random.sample(range(1, STEPS - 1), len(STOPS)))
+    points = sorted(random.sample(range(1, STEPS - 5), len(STOPS)))  # a signal to a busy machine takes some steps
     for step, by in zip(points, STOPS, strict=True):
         ends = {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130}
         assert stop_at(step, by, recipe, tmp_path / "run") == ends[by], f"it was not stopped at {points}"

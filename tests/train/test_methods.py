@@ -10,17 +10,16 @@ import pytest
 import torch
 from peft import PeftModel, get_peft_model_state_dict
 from peft.optimizers import create_loraplus_optimizer
-from safetensors.torch import load_file
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, set_seed
 
 from adapterhub.errors import RecipeError
 from adapterhub.recipe import Prompt
 from adapterhub.tasks import get_task
-from adapterhub.train import TrainingResult, train
+from adapterhub.train import train
 from adapterhub.train.loop.optimizer import optimizer_of
 from adapterhub.train.model import trainee
 from adapterhub.train.model.methods import refuse_unfit
-from tests.train.support import LORA, Recipes
+from tests.train.support import LORA, Recipes, weights
 from tests.train.test_tasks import assert_one_adapter
 
 PROMPT = 'kind = "prompt"\nlength = 4'
@@ -56,11 +55,6 @@ RUNS = [
 ]
 
 
-def tensors_of(result: TrainingResult) -> dict[str, torch.Tensor]:
-    assert result.adapter is not None
-    return load_file(result.adapter / "adapter_model.safetensors")
-
-
 @pytest.mark.parametrize(("method", "data"), RUNS)
 def test_trained_published_and_served_alike(
     method: str, data: str, recipes: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,7 +73,7 @@ def test_it_learns(method: str, rate: float, recipes: Recipes, tmp_path: Path) -
 @pytest.mark.parametrize("method", ["prompt", "head"])
 def test_all_of_it_is_trained(method: str, recipes: Recipes, tmp_path: Path) -> None:
     recipe = recipes.make(method=METHODS[method], training="epochs = 1")
-    trained = tensors_of(train(recipe, tmp_path / "run"))
+    trained = weights(train(recipe, tmp_path / "run"))
     set_seed(recipe.training.seed)
     task = get_task("text-classification", {"max_length": 32}, ["chat", "complaint"])
     start = get_peft_model_state_dict(trainee.load(recipes.base, task, recipe.method).model)
@@ -97,7 +91,7 @@ def test_a_decomposed_base_is_saved_as_lora_of_twice_the_rank(recipes: Recipes, 
     assert (method["rank"], method["alpha"], method["options"]["init"]) == (8, 16, "pissa")
     assert method["options"]["rank_pattern"] == config["rank_pattern"] == {"layer.0.*query": 4}
     assert method["options"]["alpha_pattern"] == config["alpha_pattern"] == {"value": 6}
-    assert any("classifier" in name for name in tensors_of(result))
+    assert any("classifier" in name for name in weights(result))
 
 
 @pytest.mark.parametrize("init", ["pissa", "olora"])
@@ -135,7 +129,7 @@ def test_b_learns_faster_than_a_as_pefts_own_lora_plus_has_it(recipes: Recipes) 
 
 def test_the_head_alone_leaves_the_base_as_it_is(recipes: Recipes, tmp_path: Path) -> None:
     result = train(recipes.make(method=HEAD), tmp_path / "run")
-    assert {name.rsplit(".", 2)[1] for name in tensors_of(result)} == {"classifier"}
+    assert {name.rsplit(".", 2)[1] for name in weights(result)} == {"classifier"}
     assert result.adapter is not None
     method = json.loads((result.adapter / "manifest.json").read_text())["method"]
     assert method == {"kind": "head", "rank": None, "alpha": None, "targets": None, "options": {}}

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file
 from transformers import (
     AutoTokenizer,
     BertForSequenceClassification,
@@ -31,7 +30,7 @@ from adapterhub.train.model import trainee
 from adapterhub.train.model.methods import refuse_long_rows
 from adapterhub.train.model.predictor import ModelPredictor
 from registry.manifest import Manifest
-from tests.train.support import LORA, PREFIX, Recipes
+from tests.train.support import LORA, PREFIX, Recipes, weights
 
 METHODS = {
     "lora": LORA,
@@ -128,7 +127,7 @@ def test_the_manifest_says_what_was_done(recipes: Recipes, tmp_path: Path) -> No
     assert {part["split"]: part["rows"] for part in document["data"]} == {"train": 44, "validation": 12, "test": 12}
     assert document["metrics"]["after"]["accuracy"]["value"] == result.after["accuracy"].value
     assert document["parents"] == []
-    tensors = load_file(result.adapter / "adapter_model.safetensors")
+    tensors = weights(result)
     assert document["trainable_parameters"] == sum(tensor.numel() for tensor in tensors.values())
     assert result.trainable_parameters == document["trainable_parameters"]
 
@@ -163,7 +162,7 @@ def test_accumulated_batches_are_one_large_batch(recipes: Recipes, tmp_path: Pat
     files = {}
     for name, size in sizes.items():
         recipe = alike.make(training=f'{size}\nepochs = 1\noptimizer = "sgd"', data="names")
-        files[name] = load_file(train(recipe, tmp_path / name).adapter / "adapter_model.safetensors")
+        files[name] = weights(train(recipe, tmp_path / name))
     for name, tensor in files["whole"].items():
         torch.testing.assert_close(files["parts"][name], tensor, atol=1e-5, rtol=1e-4)
 

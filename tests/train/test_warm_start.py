@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from adapterhub.errors import RecipeError
 from adapterhub.train import TrainingResult, train
 from registry import Version, open_registry
-from tests.train.support import LORA, PREFIX, Recipes
+from tests.train.support import LORA, PREFIX, Recipes, weights
 
 FROM = 'init_from = "acme/chat@^1"'
 STILL = "learning_rate = 1e-12\nepochs = 1"  # so slow that the weights stay as they were put
@@ -43,7 +42,7 @@ def test_it_starts_where_the_parent_ended(published: Published, recipes: Recipes
     assert {name: value.value for name, value in child.before.items()} == {
         name: value.value for name, value in parent.after.items()
     }
-    mine, theirs = (load_file(result.adapter / "adapter_model.safetensors") for result in (child, parent))
+    mine, theirs = (weights(result) for result in (child, parent))
     for name, tensor in theirs.items():
         torch.testing.assert_close(mine[name], tensor, atol=1e-6, rtol=0)
     document = json.loads((child.adapter / "manifest.json").read_text())
@@ -63,8 +62,8 @@ def test_a_label_that_the_parent_does_not_know_comes_last(
     document = json.loads((child.adapter / "manifest.json").read_text())
     assert document["head"]["labels"] == ["chat", "complaint", "about-me"]
     head = "base_model.model.classifier.weight"
-    mine = load_file(child.adapter / "adapter_model.safetensors")[head]
-    theirs = load_file(published.result.adapter / "adapter_model.safetensors")[head]
+    mine = weights(child)[head]
+    theirs = weights(published.result)[head]
     torch.testing.assert_close(mine[:2], theirs, atol=1e-6, rtol=0)
 
 
