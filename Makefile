@@ -7,7 +7,8 @@ BIN := .venv/bin
 # pip tells which torch the tests ran with; it goes in first, so that nothing else chooses another build.
 TORCH := $(shell grep '^torch==' constraints.txt)
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
-PIP_INSTALL := install --quiet --constraint constraints.txt
+# Built in isolation: seqeval has no wheel, and what its setup.py asks for no longer works in the environment itself.
+PIP_INSTALL := install --quiet --use-pep517 --constraint constraints.txt
 
 # The models here are small: more threads gain little, and where the cores are busy they cost much (a step of the demo's
 # training took 0.2 s with one thread and 3 s with two, on two cores that another process used as well).
