@@ -27,6 +27,7 @@ from transformers import set_seed
 from adapterhub.backbone import locate
 from adapterhub.backbone.quiet import quiet
 from adapterhub.evaluate import inputs_of
+from adapterhub.plain.predictor import ModelPredictor
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import get_task
 from adapterhub.tasks.data import read_splits
@@ -35,7 +36,6 @@ from adapterhub.train.loop.loop import Loop, Watch
 from adapterhub.train.loop.objective import Objective
 from adapterhub.train.loop.optimizer import optimizer_of
 from adapterhub.train.model import trainee
-from adapterhub.train.model.predictor import ModelPredictor
 from adapterhub.train.view.progress import Silent
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "banking77-lora.toml"

@@ -27,16 +27,28 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep report, answers and figures in this folder.",
 )
+@click.option(
+    "--by",
+    type=click.Choice(["engine", "peft"]),
+    default="engine",
+    show_default=True,
+    help="Who answers: the engine that serves, or plain peft, to hold the one against the other.",
+)
 @base_path_option
 @registry_option
 @json_option
 def evaluate_command(
-    target: str, chosen: Chosen, folder: Path | None, base_path: Path | None, location: str, as_json: bool
+    target: str, chosen: Chosen, folder: Path | None, by: str, base_path: Path | None, location: str, as_json: bool
 ) -> None:
     """Score an adapter on labelled rows.
 
     Takes a published version, a run folder or an adapter folder, which answers through the same engine that serves.
     Intervals are 95% bootstrap. What --out keeps, `adapterhub compare` reads.
+
+    \b
+    adapterhub evaluate acme/intent --out served
+    adapterhub evaluate acme/intent --by peft --out plain
+    adapterhub compare served plain
     """
     from adapterhub.evaluate import Evaluation
     from adapterhub.evaluate.report import Report, check_folder, write_report
@@ -47,9 +59,12 @@ def evaluate_command(
     with opened(target, location) as adapter:
         task, digest = task_of(adapter.manifest), adapter.manifest.digest
         rows = chosen.read(adapter.manifest, task)  # before the base is loaded: they may be wrong
-        with adapter.served(base_path) as answering:
-            made = Evaluation.of(answering, task, rows, chosen.split)
-    report, said = Report.of(made), {"adapter": target, "digest": digest}
+        if by == "peft":
+            made = Evaluation.of(adapter.in_plain_peft(base_path), task, rows, chosen.split)
+        else:
+            with adapter.served(base_path) as answering:
+                made = Evaluation.of(answering, task, rows, chosen.split)
+    report, said = Report.of(made), {"adapter": target, "digest": digest, "by": by}
     if folder is not None:
         write_report(folder, made, report, said)
     document = report.document() if folder is None else {**report.document(), "out": folder}

@@ -48,11 +48,13 @@ def explain_command(
     \b
     adapterhub explain acme/intent "where is my card?"
     """
-    from adapterhub.explain import attribute, open_adapter
+    from adapterhub.explain import attribute, refuse_unread
+    from adapterhub.tasks import task_of
 
     row = text if pair is None else {"text": text, "text_pair": pair}
     with opened(target, location) as adapter:
-        made = attribute(open_adapter(adapter.folder, base_path), row, label, steps)
+        refuse_unread(task_of(adapter.manifest))
+        made = attribute(adapter.in_plain_peft(base_path), row, label, steps)
     Output(as_json).result({"adapter": target, "digest": adapter.manifest.digest, **_document(made)}, _text(made))
 
 

@@ -19,6 +19,7 @@ from adapterhub.cli.home import open_registry
 
 if TYPE_CHECKING:
     from adapterhub import Backbone, Engine
+    from adapterhub.plain.predictor import ModelPredictor
     from adapterhub.tasks import Answer, Row
     from registry import Manifest, Registry
     from registry.manifest.schema import BasePart
@@ -50,6 +51,16 @@ class Opened:
 
         with Engine(load_backbone(self.manifest.base, base_path), self.registry) as engine:
             yield Served(self.manifest, self.reference, engine)
+
+    def in_plain_peft(self, base_path: Path | None) -> ModelPredictor:
+        """The adapter on a copy of its base of its own, as anybody opens it who has `peft` alone.
+
+        Raises:
+            BackboneError, AdapterError: the base is not here, or the adapter does not fit it.
+        """
+        from adapterhub.plain.adapted import open_adapter
+
+        return open_adapter(self.folder, base_path)
 
 
 @dataclass(frozen=True)

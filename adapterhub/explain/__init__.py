@@ -4,7 +4,6 @@ Gradients are needed, which the engine that serves never computes; so the adapte
 of the base of its own. Needs ``pip install 'adapterhub[explain]'``.
 """
 
-from adapterhub.explain.attribution import Attribution, attribute
-from adapterhub.explain.model import Explained, open_adapter
+from adapterhub.explain.attribution import Attribution, attribute, refuse_unread
 
-__all__ = ["Attribution", "Explained", "attribute", "open_adapter"]
+__all__ = ["Attribution", "attribute", "refuse_unread"]

@@ -14,11 +14,12 @@ import torch
 from captum.attr import LayerIntegratedGradients
 from torch import Tensor
 
-from adapterhub.errors import RequestError
-from adapterhub.explain.model import Explained
-from adapterhub.tasks import Encoded, Row
+from adapterhub.errors import AdapterError, RequestError
+from adapterhub.plain.predictor import ModelPredictor
+from adapterhub.tasks import Encoded, Row, Task
 from adapterhub.tasks.heads import logits_of
 
+READ = "sequence-classification"  # other heads answer with more than one decision a row
 STEPS = 64
 AT_ONCE = 16  # steps of one pass
 TOLERANCE = 0.05  # the error of the sum, as a share of the difference, above which more steps are needed
@@ -52,39 +53,55 @@ class Attribution:
         return abs(self.error) <= TOLERANCE * abs(self.output - self.masked) + 1e-4
 
 
-def attribute(explained: Explained, row: Row, label: str | None = None, steps: int = STEPS) -> Attribution:
+def refuse_unread(task: Task) -> None:
+    """Refuse a task whose answers are not explained, before anything is loaded.
+
+    Raises:
+        AdapterError: it has another head than a sequence classifier's.
+    """
+    if task.head_kind != READ:
+        raise AdapterError(
+            f"{task.name} is not explained: its head is {task.head_kind}, not {READ}",
+            "Explain an adapter that answers a row with a label, several labels or a number.",
+        )
+
+
+def attribute(predictor: ModelPredictor, row: Row, label: str | None = None, steps: int = STEPS) -> Attribution:
     """What the tokens of `row` add to the logit of `label`, or else of its likeliest label.
+
+    Args:
+        predictor: a model whose task `refuse_unread` bears.
 
     Raises:
         RequestError: the task cannot read the row, or has no such label.
     """
-    encoded = explained.task.encode([row], explained.tokenizer)[0][0]
-    names = explained.task.labels
+    encoded = predictor.task.encode([row], predictor.tokenizer)[0][0]
+    names = predictor.task.labels
     if label is not None and label not in names:
         raise RequestError(f"there is no label {label!r}", f"There are {', '.join(names[:20])}.")
-    ids, masked = _ids(encoded, explained)
+    ids, masked = _ids(encoded, predictor)
     with torch.no_grad():
-        outputs, begun = _logits(explained, encoded, ids)[0], _logits(explained, encoded, masked)[0]
+        outputs, begun = _logits(predictor, encoded, ids)[0], _logits(predictor, encoded, masked)[0]
     target = int(outputs.argmax()) if label is None else names.index(label)
     gradients = LayerIntegratedGradients(
-        lambda given: _logits(explained, encoded, given)[:, target], explained.model.get_input_embeddings()
+        lambda given: _logits(predictor, encoded, given)[:, target], predictor.model.get_input_embeddings()
     )
     added: Tensor = gradients.attribute(ids, masked, n_steps=steps, internal_batch_size=AT_ONCE)
     return Attribution(
         label=names[target],
-        tokens=tuple(_shown(explained, encoded.input_ids)),
+        tokens=tuple(_shown(predictor, encoded.input_ids)),
         added=tuple(added[0].sum(-1).tolist()),
         output=float(outputs[target]),
         masked=float(begun[target]),
     )
 
 
-def _ids(encoded: Encoded, explained: Explained) -> tuple[Tensor, Tensor]:
+def _ids(encoded: Encoded, predictor: ModelPredictor) -> tuple[Tensor, Tensor]:
     """``[1, T]`` twice: the row's tokens, and the same with all but the special ones masked.
 
     Masked with padding, RoBERTa would count positions anew and Llama's classifier read another token.
     """
-    tokenizer = explained.tokenizer
+    tokenizer = predictor.tokenizer
     candidates = (tokenizer.mask_token_id, tokenizer.unk_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
     mask = next((token for token in candidates if token not in (None, tokenizer.pad_token_id)), None)
     if mask is None:
@@ -95,13 +112,13 @@ def _ids(encoded: Encoded, explained: Explained) -> tuple[Tensor, Tensor]:
     return ids, torch.tensor([masked])
 
 
-def _logits(explained: Explained, encoded: Encoded, ids: Tensor) -> Tensor:
+def _logits(predictor: ModelPredictor, encoded: Encoded, ids: Tensor) -> Tensor:
     """``[n, labels]`` of n times the row, as captum repeats it."""
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if encoded.token_type_ids is not None:
         inputs["token_type_ids"] = torch.tensor([encoded.token_type_ids]).expand_as(ids)
-    return logits_of(explained.model(**inputs))
+    return logits_of(predictor.model(**inputs))
 
 
-def _shown(explained: Explained, ids: Sequence[int]) -> list[str]:
-    return [explained.tokenizer.decode([token]).strip() for token in ids]
+def _shown(predictor: ModelPredictor, ids: Sequence[int]) -> list[str]:
+    return [predictor.tokenizer.decode([token]).strip() for token in ids]

@@ -15,6 +15,7 @@ from transformers import set_seed
 from adapterhub.backbone import BaseSource, locate
 from adapterhub.errors import RecipeError, RequestError
 from adapterhub.evaluate import inputs_of
+from adapterhub.plain.predictor import ModelPredictor
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import Encoded, Task, get_task
 from adapterhub.tasks.data import Splits, class_weights, read_splits, within_tokens
@@ -22,7 +23,6 @@ from adapterhub.train.inputs import training_inputs
 from adapterhub.train.loop.objective import choosing_figures
 from adapterhub.train.model import trainee
 from adapterhub.train.model.methods import refuse_unfit
-from adapterhub.train.model.predictor import ModelPredictor
 from adapterhub.train.view.progress import TrainingProgress
 
 if TYPE_CHECKING:

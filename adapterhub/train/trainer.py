@@ -17,6 +17,7 @@ from adapterhub.errors import RecipeError
 from adapterhub.evaluate import Evaluation, inputs_of
 from adapterhub.evaluate.perplexity import measured_perplexity, perplexity
 from adapterhub.evaluate.report import Report
+from adapterhub.plain.predictor import ModelPredictor
 from adapterhub.recipe import Full, Recipe
 from adapterhub.tasks import Task
 from adapterhub.tasks.data import DataRow, class_weights
@@ -27,7 +28,6 @@ from adapterhub.train.loop.interrupt import Interrupts
 from adapterhub.train.loop.loop import Loop, Watch
 from adapterhub.train.loop.objective import Objective
 from adapterhub.train.loop.optimizer import optimizer_of
-from adapterhub.train.model.predictor import ModelPredictor
 from adapterhub.train.prepare import Ready, prepare
 from adapterhub.train.run import Curve, RunFolder, TrainingInterrupted, TrainingResult
 from adapterhub.train.view.progress import Silent, TrainingProgress

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from transformers import AutoModel
 
 from adapterhub.train import train
 from tests.cli.conftest import Run
@@ -36,6 +38,29 @@ def test_evaluate_keeps_report_answers_and_figures(kept: Path, names: Path) -> N
     lines = (kept / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert [set(json.loads(line)) for line in lines] == [{"row", "answer", "reference"}] * 12
     assert [path.name for path in (kept / "figures").iterdir()] == ["confusion.png"]
+
+
+def test_plain_peft_answers_as_the_engine_does(
+    adapterhub: Run, kept: Path, names: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain"
+    done = adapterhub("evaluate", names, "--by", "peft", "--out", plain, "--base-path", tiny_base, "--json")
+    assert (done.code, done.document["by"]) == (0, "peft"), done.err
+    same = adapterhub("compare", kept, plain, "--json")
+    assert (same.document["rows"], same.document["changed"]) == (12, 0)
+    ours, theirs = (json.loads((folder / "report.json").read_text(encoding="utf-8")) for folder in (kept, plain))
+    assert ours["metrics"] == theirs["metrics"]
+
+
+def test_plain_peft_is_given_no_other_base(adapterhub: Run, names: Path, tiny_base: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tiny_base, other)
+    model = AutoModel.from_pretrained(other)
+    model.get_input_embeddings().weight.data += 1
+    model.save_pretrained(other)
+    done = adapterhub("evaluate", names, "--by", "peft", "--base-path", other)
+    assert done.code == 1
+    assert "error: the adapter was trained on other weights of" in done.err
 
 
 def test_evaluate_writes_over_nothing_else(adapterhub: Run, names: Path, tmp_path: Path) -> None:

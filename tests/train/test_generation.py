@@ -17,6 +17,7 @@ from adapterhub.backbone import Backbone
 from adapterhub.cli import main
 from adapterhub.errors import BackboneError, RecipeError
 from adapterhub.evaluate import inputs_of
+from adapterhub.plain.predictor import ModelPredictor, collate
 from adapterhub.recipe import Lora, Prompt, Recipe
 from adapterhub.runtime.engine import Engine
 from adapterhub.tasks import TextAnswer, get_task, task_of
@@ -24,7 +25,6 @@ from adapterhub.tasks.generation.sampling import Sampling
 from adapterhub.tasks.task import IGNORED
 from adapterhub.train import train
 from adapterhub.train.model import trainee
-from adapterhub.train.model.predictor import ModelPredictor, collate
 from registry import Manifest, open_registry
 from tests.support.tiny import make_tiny_chat
 

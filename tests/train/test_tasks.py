@@ -14,6 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from adapterhub.backbone import Backbone
 from adapterhub.errors import AdapterHubError, BackboneError, RecipeError
 from adapterhub.evaluate import Evaluation
+from adapterhub.plain.predictor import collate
 from adapterhub.recipe import Lora
 from adapterhub.recipe import Prefix as PrefixMethod
 from adapterhub.runtime.engine import Engine
@@ -31,7 +32,6 @@ from adapterhub.tasks import (
 from adapterhub.train import train
 from adapterhub.train import trainer as trainer_module
 from adapterhub.train.model import trainee
-from adapterhub.train.model.predictor import collate
 from registry import Manifest, open_registry
 from tests.support.plain_peft import by_plain_peft
 from tests.train.support import LORA, PREFIX, Recipes

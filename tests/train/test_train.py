@@ -22,13 +22,13 @@ from transformers import (
 from adapterhub import errors
 from adapterhub.errors import BackboneError, DataError, RecipeError
 from adapterhub.evaluate import Evaluation
+from adapterhub.plain.predictor import ModelPredictor
 from adapterhub.recipe import Lora, Recipe
 from adapterhub.tasks import get_task, task_of
 from adapterhub.train import RunError, TrainingResult, train
 from adapterhub.train import trainer as trainer_module
 from adapterhub.train.model import trainee
 from adapterhub.train.model.methods import refuse_long_rows
-from adapterhub.train.model.predictor import ModelPredictor
 from registry.manifest import Manifest
 from tests.train.support import LORA, PREFIX, Recipes, weights
 

@@ -25,12 +25,12 @@ from transformers import (
     TrainingArguments,
 )
 
+from adapterhub.plain.predictor import collate, logits_by
 from adapterhub.recipe import Training
 from adapterhub.tasks import Encoded, Task
 from adapterhub.train.loop import checkpoint
 from adapterhub.train.loop.interrupt import Interrupts
 from adapterhub.train.loop.objective import Objective
-from adapterhub.train.model.predictor import collate, logits_by
 from adapterhub.train.run import TrainingInterrupted
 from adapterhub.train.view.progress import TrainingProgress, Validation
 

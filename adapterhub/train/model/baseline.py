@@ -8,10 +8,10 @@ from transformers import set_seed
 
 from adapterhub.backbone import locate
 from adapterhub.backbone.quiet import quiet
+from adapterhub.plain.predictor import ModelPredictor
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import Task
 from adapterhub.train.model import trainee
-from adapterhub.train.model.predictor import ModelPredictor
 
 
 def untrained(recipe: Recipe, task: Task, base: Path | None = None) -> ModelPredictor:

@@ -17,14 +17,11 @@ import torch
 from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoTokenizer, GenerationConfig
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from adapterhub.errors import BackboneError, RecipeError
+from adapterhub.errors import RecipeError
+from adapterhub.plain.base import Bare, load_base, reads_last_token
 from adapterhub.recipe import Adapting, Full, Lora, Method, Prompt
 from adapterhub.tasks import Task
-from adapterhub.tasks.generation.prompt import end_tokens
-from adapterhub.tasks.heads import WRITES, num_labels
 from adapterhub.train.model.methods import peft_config, refuse_long_rows
 
 KNOWN_HEADS: Mapping[str, tuple[str, ...]] = {
@@ -73,29 +70,19 @@ def load(folder: Path, task: Task, method: Method) -> Trainee:
         BackboneError: the base cannot be loaded with such a head, or has no padding token.
         RecipeError: the method does not fit the model, or its head would not be saved whole.
     """
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model, info = _with_head(folder, task)
-    except (ValueError, RuntimeError) as error:
-        raise BackboneError(
-            f"{folder.name} cannot be loaded for {task.name}: {str(error)[:300]}",
-            "Choose a base of an architecture that has this head, saved without a head of other labels.",
-        ) from error
-    made_up = {str(name) for name in info["missing_keys"]}
-    _refuse_unread_base(folder, task, model, made_up)
-    _refuse_unpadded(folder, task, method, model, tokenizer)
-    backbone = sum(parameter.numel() for parameter in getattr(model, model.base_model_prefix).parameters())
-    if task.head_kind in WRITES:
-        _refuse_no_vocabulary_head(folder, model, made_up)
-        model.generation_config = GenerationConfig(  # what the base asks for besides, the engine does not do either
-            eos_token_id=sorted(end_tokens(tokenizer, model.config, model.generation_config)),
-            pad_token_id=tokenizer.pad_token_id,
+    bare = load_base(folder, task)
+    model = bare.model
+    if isinstance(method, Prompt) and reads_last_token(model, task):
+        raise RecipeError(
+            f"method.kind: behind a prompt, {type(model).__name__} reads the padding of shorter rows, not their ends",
+            "Choose prefix or another method.kind for this base.",
         )
+    backbone = sum(parameter.numel() for parameter in getattr(model, model.base_model_prefix).parameters())
     refuse_long_rows(method, task, model)
-    student = model if isinstance(method, Full) else _adapted(folder, task, method, model, made_up)
+    student = model if isinstance(method, Full) else _adapted(folder, task, method, bare)
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     initial = _initial(student) if isinstance(method, Lora) and method.init is not None else None
-    return Trainee(student.to(device), tokenizer, backbone, initial)
+    return Trainee(student.to(device), bare.tokenizer, backbone, initial)
 
 
 def _initial(model: Any) -> Mapping[str, Tensor]:
@@ -104,91 +91,33 @@ def _initial(model: Any) -> Mapping[str, Tensor]:
     return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
 
 
-def _adapted(folder: Path, task: Task, method: Adapting, model: Any, made_up: set[str]) -> Any:
-    """The PEFT model over `model`, whose base no longer trains."""
-    config = peft_config(method, task, model, _own_head(task, model, made_up))
+def _adapted(folder: Path, task: Task, method: Adapting, bare: Bare) -> Any:
+    """The PEFT model over the bare one, whose base no longer trains."""
+    config = peft_config(method, task, bare.model, _own_head(task, bare))
     try:
-        adapted = get_peft_model(model, config)
+        adapted = get_peft_model(bare.model, config)
     except ValueError as error:
         raise RecipeError(
             f"method: {config.peft_type.value} cannot be used on {folder.name}: {error}", "Choose another method.kind."
         ) from error
-    _refuse_unsaved(made_up, adapted)
+    _refuse_unsaved(bare.made_up, adapted)
     return adapted
 
 
-def _with_head(folder: Path, task: Task) -> tuple[Any, dict[str, Any]]:
-    """The model, and transformers' account of what was in the checkpoint."""
-    named = {"id2label": dict(enumerate(task.labels)), "label2id": task.label_index} if task.labels else {}
-    model, info = task.model_class().from_pretrained(
-        folder,
-        num_labels=num_labels(task.head_kind, len(task.labels)),
-        **named,
-        dtype=torch.float32,
-        local_files_only=True,
-        use_safetensors=True,
-        output_loading_info=True,
-    )
-    return model, info
-
-
-def _own_head(task: Task, model: Any, made_up: set[str]) -> list[str]:
+def _own_head(task: Task, bare: Bare) -> list[str]:
     """Modules of the head that PEFT has to be told to train and save, beyond those that it knows by the task type."""
     known = KNOWN_HEADS.get(str(task.peft_task_type), ())
-    children = {name: part for name, part in model.named_children() if name != model.base_model_prefix}
+    children = {name: part for name, part in bare.model.named_children() if name != bare.model.base_model_prefix}
     beside = [name for name, part in children.items() if list(part.parameters())]
     if task.peft_task_type is None:
         return beside
-    return [name for name in beside if name not in known and any(key.startswith(f"{name}.") for key in made_up)]
+    return [name for name in beside if name not in known and any(key.startswith(f"{name}.") for key in bare.made_up)]
 
 
-def _refuse_unread_base(folder: Path, task: Task, model: Any, made_up: set[str]) -> None:
-    """A task class that calls its base by another name than the checkpoint does is left with a random one."""
-    embedding = model.get_input_embeddings().weight
-    lost = [name for name, parameter in model.named_parameters() if parameter is embedding and name in made_up]
-    if lost:
-        raise BackboneError(
-            f"{folder.name}: transformers' {type(model).__name__} does not find its {lost[0]} in this checkpoint",
-            f"Save the bare base (AutoModel) as a base of its own for {task.name}, or choose another base.",
-        )
-
-
-def _refuse_unpadded(folder: Path, task: Task, method: Method, model: Any, tokenizer: Any) -> None:
-    """Batches are padded, and a decoder's sequence classifier reads the last token that is not padding."""
-    kind = model.config.model_type
-    decodes = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    by_config = decodes and task.peft_task_type == "SEQ_CLS"
-    if by_config and isinstance(method, Prompt):
-        raise RecipeError(
-            f"method.kind: behind a prompt, {type(model).__name__} reads the padding of shorter rows, not their ends",
-            "Choose prefix or another method.kind for this base.",
-        )
-    if tokenizer.pad_token_id is None:
-        lacking = "tokenizer has no pad_token"
-    elif by_config and model.config.pad_token_id is None:
-        lacking = "config.json has no pad_token_id"
-    else:
-        return
-    raise BackboneError(
-        f"{folder.name}: its {lacking}, which {task.name} needs",
-        "Save a copy of the base whose tokenizer has a pad_token and whose config.json has its pad_token_id.",
-    )
-
-
-def _refuse_no_vocabulary_head(folder: Path, model: Any, made_up: set[str]) -> None:
-    """A language model's head is the base's own, and is in no adapter."""
-    lost = sorted(made_up & {name for name, _ in model.named_parameters()})
-    if lost:
-        raise BackboneError(
-            f"{folder.name}: its checkpoint lacks {lost[0]}, which a {type(model).__name__} needs",
-            "Choose a base that was saved with its language-model head.",
-        )
-
-
-def _refuse_unsaved(initialised: set[str], model: Any) -> None:
+def _refuse_unsaved(made_up: frozenset[str], model: Any) -> None:
     """Whatever was made at random must be saved with the adapter, or it could never be restored."""
     saved = {name.replace(".modules_to_save.default", "") for name in trainable(model)}
-    lost = sorted(name for name in initialised if not any(one.endswith(f".{name}") for one in saved))
+    lost = sorted(name for name in made_up if not any(one.endswith(f".{name}") for one in saved))
     if lost:
         raise RecipeError(
             f"base.id: the head's {lost[0]} is in no checkpoint and PEFT would not save it",

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from adapterhub.evaluate.perplexity import Likelihood
+from adapterhub.plain.writing import write
 from adapterhub.tasks import Answer, Encoded, Row, Task
 from adapterhub.tasks.data import DataRow
 from adapterhub.tasks.heads import WRITES, logits_of, pool, shaped
 from adapterhub.tasks.task import IGNORED
-from adapterhub.train.model.writing import write
 
 BATCH_INPUTS = 64
 BATCH_TOKENS = 1024  # whose logits over a vocabulary of 49,152 take 200 MB
