@@ -32,9 +32,10 @@ from adapterhub.recipe import Recipe
 from adapterhub.tasks import get_task
 from adapterhub.tasks.data import read_splits
 from adapterhub.train.loop.interrupt import Interrupts
-from adapterhub.train.loop.loop import Loop, Watch
+from adapterhub.train.loop.loop import Loop
 from adapterhub.train.loop.objective import Objective
 from adapterhub.train.loop.optimizer import optimizer_of
+from adapterhub.train.loop.watch import Watch
 from adapterhub.train.model import trainee
 from adapterhub.train.view.progress import Silent
 

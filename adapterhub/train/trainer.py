@@ -25,9 +25,10 @@ from adapterhub.train.adapter import export
 from adapterhub.train.adapter.facts import Facts
 from adapterhub.train.loop import checkpoint
 from adapterhub.train.loop.interrupt import Interrupts
-from adapterhub.train.loop.loop import Loop, Watch
+from adapterhub.train.loop.loop import Loop
 from adapterhub.train.loop.objective import Objective
 from adapterhub.train.loop.optimizer import optimizer_of
+from adapterhub.train.loop.watch import Watch
 from adapterhub.train.prepare import Ready, prepare
 from adapterhub.train.run import Curve, RunFolder, TrainingInterrupted, TrainingResult
 from adapterhub.train.view.progress import Silent, TrainingProgress

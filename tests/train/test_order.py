@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import random
 
-from adapterhub.train.loop.loop import LengthGrouped
+from adapterhub.train.loop.order import LengthGrouped
 
 LENGTHS = random.Random(7).choices(range(5, 100), k=203)
 
