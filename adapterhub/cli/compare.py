@@ -181,13 +181,14 @@ def _text(first: str, second: str, compared: Comparison, changed: bool) -> Rende
 
 
 def _verdict(first: str, second: str, compared: Comparison) -> str:
-    """Which is better by the task's primary metric."""
+    """Which is better by the task's primary metric, or where answers alone do not give that one, by the first."""
     task = compared.first.task
-    found = compared.differences[task.primary_metric]
+    metric = task.metric_names[0] if task.reads_likelihood else task.primary_metric
+    found = compared.differences[metric]
     if found.p >= SIGNIFICANT:
-        return f"neither is better by {task.primary_metric} (p = {found.p:.3f})"
-    better = second if (found.value > 0) != (task.primary_metric in task.error_names) else first
-    return f"{better} is better by {task.primary_metric} (p = {found.p:.3f})"
+        return f"neither is better by {metric} (p = {found.p:.3f})"
+    better = second if (found.value > 0) != (metric in task.error_names) else first
+    return f"{better} is better by {metric} (p = {found.p:.3f})"
 
 
 def _changes(first: str, second: str, compared: Comparison) -> RenderableType:

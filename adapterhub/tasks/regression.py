@@ -5,7 +5,6 @@ A training row's ``label`` is a number. The head has one output, which `labels` 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 OUTPUT = "value"  # what the output of a new head is called
+LARGEST = 3.4028234e38  # of 32-bit floats, in which the loss is computed
 
 
 class TextRegression(TextTask):
@@ -41,9 +41,9 @@ class TextRegression(TextTask):
             )
 
     def check_target(self, value: object) -> None:
-        """A label is a finite number."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"label is {value!r}, not a finite number")
+        """A label is a number that a 32-bit float can hold."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+            raise ValueError(f"label is {repr(value)[:40]}, not a finite number that 32 bits can hold")
 
     def labels_of(self, rows: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> list[str]:
         """The name of the one output."""

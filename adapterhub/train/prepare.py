@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from adapterhub.evaluate import inputs_of
 from adapterhub.plain.predictor import ModelPredictor
 from adapterhub.recipe import Recipe
 from adapterhub.tasks import Encoded, Task, get_task
-from adapterhub.tasks.data import Splits, class_weights, read_splits, within_tokens
+from adapterhub.tasks.data import Splits, class_weights, fingerprint, read_splits, within_tokens
 from adapterhub.train.inputs import training_inputs
 from adapterhub.train.loop.objective import choosing_figures
 from adapterhub.train.model import trainee
@@ -50,6 +51,12 @@ class Ready:
     inputs: Sequence[Sequence[Encoded]]
     predictor: ModelPredictor
     parent: Parent | None
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Of the base and the rows of each split: what a run that goes on must find again."""
+        rows = {f"data.{split}": fingerprint(rows) for split, rows in self.splits.items()}
+        return {"base": self.source.identity().fingerprint, **rows}
 
 
 def prepare(recipe: Recipe, registry: Registry | None, progress: TrainingProgress) -> Ready:
@@ -120,6 +127,12 @@ def _check_parent_task(parent: Parent | None, task: Task) -> None:
         raise RecipeError(
             f"init_from: the parent's problem_type is {problem}, not {task.problem_type}",
             "Choose it in task.options.problem_type, or name another parent.",
+        )
+    pooling = parent.manifest.head.pooling
+    if pooling != task.pooling:
+        raise RecipeError(
+            f"init_from: the parent's pooling is {pooling or 'none'}, not {task.pooling or 'none'}",
+            "Choose it in task.options.pooling, or name another parent.",
         )
 
 

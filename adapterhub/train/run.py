@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from adapterhub.errors import RunError
 from adapterhub.evaluate import MetricValue
 from adapterhub.recipe import Recipe
@@ -126,6 +128,20 @@ class RunFolder:
         """Whether the run ended without an adapter, as it was meant to."""
         return any(line["kind"] == "after" and line["digest"] is None for line in _lines(self.metrics))
 
+    def refuse_other_beginning(self, fingerprints: Mapping[str, str]) -> None:
+        """Refuse to go on with other rows or another base than the run began with, by the `fingerprints` of each.
+
+        Raises:
+            RunError: with what is not the same. The adapter would state rows that its weights never saw.
+        """
+        for line in self.measurements():
+            for what, known in line.get("fingerprints", {}).items():
+                if fingerprints[what] != known:
+                    raise RunError(
+                        f"{what} is not what the run in {self.path} began with",
+                        "Put back what was there, or train afresh in another folder.",
+                    )
+
     def complete(self) -> None:
         """Let the adapter appear, now that every file of it is written."""
         self.partial.replace(self.adapter)
@@ -137,7 +153,13 @@ class RunFolder:
     def result(self) -> TrainingResult:
         """The result of a finished run, as it recorded it."""
         lines = self.measurements()
-        before, after = (next(line for line in lines if line["kind"] == kind) for kind in ("before", "after"))
+        found = {line["kind"]: line for line in lines}
+        if not {"before", "after"} <= found.keys():
+            raise RunError(
+                f"{self.path} holds an adapter, but {self.metrics.name} has lost the figures of its run",
+                "Ask for its figures with adapterhub evaluate, or train again in another folder.",
+            )
+        before, after = found["before"], found["after"]
         facts = {key: value for key, value in after.items() if key not in ("kind", "step", "metrics")}
         if facts["digest"] is not None:
             facts["digest"] = Manifest.read(self.adapter).digest  # the card may have been written on since
@@ -195,11 +217,22 @@ class Curve:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    """The measurements of a curve; a last line that was cut short by a crash is left out."""
+    """The measurements of a curve; a last line that was cut short by a crash is left out.
+
+    Raises:
+        RunError: another line is no measurement.
+    """
     if not path.is_file():
         return []
-    texts = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(text) for text in texts if text.endswith("\n")]
+    found: list[dict[str, Any]] = []
+    for number, text in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+        try:
+            found.append(msgspec.json.decode(text, type=dict[str, Any]))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RunError(
+                f"{path}:{number} is damaged: {error}", "Restore the file, or train again in another folder."
+            ) from error
+    return found
 
 
 def _values(plain: Mapping[str, Mapping[str, Any]]) -> Metrics:

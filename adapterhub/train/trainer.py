@@ -82,12 +82,14 @@ def _train(recipe: Recipe, run: RunFolder, registry: Registry | None, progress: 
     ready = prepare(recipe, registry, progress)
     sitting = Sitting(run, started)
     student, task, splits = ready.student, ready.task, ready.splits
+    run.refuse_other_beginning(ready.fingerprints)
 
     before = sitting.curve.before
     if before is None:
         progress.phase(f"scoring {len(splits.test)} test rows before training")
         before = _measured(ready.predictor, task, splits.test).metrics
-        sitting.record("before", 0, {"metrics": Curve.plain(before), "data": splits.document()})
+        begun = {"metrics": Curve.plain(before), "data": splits.document(), "fingerprints": ready.fingerprints}
+        sitting.record("before", 0, begun)
     last = fit(ready, sitting, progress)
 
     kept = checkpoint.best(last)

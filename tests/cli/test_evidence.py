@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoModel
 
+from adapterhub.evaluate import Evaluation
+from adapterhub.evaluate.report import Report, write_report
+from adapterhub.tasks import TextAnswer, get_task
 from adapterhub.train import train
 from tests.cli.conftest import Run
 from tests.train.support import Recipes
@@ -97,6 +100,17 @@ def test_compare_says_which_is_better(adapterhub: Run, kept: Path, tmp_path: Pat
     done = adapterhub("compare", worse / "predictions.jsonl", kept)
     assert done.code == 0, done.err
     assert f"{kept} is better by entity_f1" in done.err
+
+
+def test_texts_are_compared_by_what_they_are_measured_by(adapterhub: Run, tmp_path: Path) -> None:
+    task = get_task("translation", {"max_length": 16})
+    rows = [{"source": "a", "target": f"the printer is on fire {number}"} for number in range(8)]
+    for name, texts in (("good", [str(row["target"]) for row in rows]), ("bad", ["no"] * 8)):
+        made = Evaluation(task, rows, [TextAnswer(text=text, token_ids=()) for text in texts])
+        write_report(tmp_path / name, made, Report.of(made), {})
+    done = adapterhub("compare", tmp_path / "bad", tmp_path / "good")
+    assert done.code == 0, done.err
+    assert f"{tmp_path / 'good'} is better by bleu" in done.err
 
 
 def test_compare_refuses_another_task(adapterhub: Run, kept: Path, trained: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from adapterhub.errors import DataError
 from adapterhub.recipe import Recipe
 from adapterhub.train import RunError, TrainingInterrupted, TrainingResult, train
 from adapterhub.train.view.progress import Silent
@@ -97,6 +99,31 @@ def test_a_second_ctrl_c_stops_at_once_and_the_run_goes_on_from_the_last_epoch(
         train(recipe, tmp_path / "run", progress=InterruptAt(STEPS_AN_EPOCH + 4, times=2))
     assert f"after step {STEPS_AN_EPOCH}" in stopped.value.message
     assert_same(train(recipe, tmp_path / "run", resume=True), uninterrupted)
+
+
+def test_it_does_not_go_on_over_other_rows(recipes: Recipes, tmp_path: Path) -> None:
+    shutil.copytree(recipes.data, tmp_path / "rows")
+    recipe = Recipes(recipes.base, tmp_path / "rows").make()
+    with pytest.raises(TrainingInterrupted):
+        train(recipe, tmp_path / "run", progress=InterruptAt(5))
+    rows = tmp_path / "rows" / "chat-train.jsonl"
+    rows.write_text(rows.read_text().replace("hello", "goodbye"))
+    with pytest.raises(RunError, match=r"data\.train is not what the run in .* began with"):
+        train(recipe, tmp_path / "run", resume=True)
+
+
+def test_what_is_damaged_is_named(recipe: Recipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(TrainingInterrupted):
+        train(recipe, run, progress=InterruptAt(5))
+    tensors = run / "checkpoints" / "checkpoint-5" / "trainable.safetensors"
+    tensors.write_bytes(b"")
+    with pytest.raises(DataError, match=r"trainable\.safetensors cannot be read"):
+        train(recipe, run, resume=True)
+    curve = run / "metrics.jsonl"
+    curve.write_bytes(b"\0\0\n" + curve.read_bytes())
+    with pytest.raises(RunError, match=r"metrics\.jsonl:1 is damaged"):
+        train(recipe, run, resume=True)
 
 
 def test_a_checkpoint_cut_short_by_a_crash_is_not_used(

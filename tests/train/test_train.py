@@ -178,6 +178,17 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_run(recipes: Recipes, tmp_
     assert curve[-1][0] == result.best_step + 2 * 11
 
 
+def test_training_that_diverges_is_no_success(recipes: Recipes, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="training diverged: at step"):
+        train(recipes.make(training="learning_rate = 1e30\nepochs = 1"), tmp_path / "run")
+    assert not (tmp_path / "run" / "adapter").exists()
+
+
+def test_a_run_of_one_step_makes_it(recipes: Recipes, tmp_path: Path) -> None:
+    result = train(recipes.make(training="batch_size = 64\nepochs = 1"), tmp_path / "run")
+    assert all(tensor.any() for name, tensor in weights(result).items() if "lora_B" in name)
+
+
 def test_a_finished_run_answers_with_its_result(recipes: Recipes, tmp_path: Path) -> None:
     recipe = recipes.make()
     first = train(recipe, tmp_path / "run")

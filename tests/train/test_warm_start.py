@@ -72,6 +72,9 @@ def test_a_label_that_the_parent_does_not_know_comes_last(
     [
         ({"method": LORA.replace("rank = 4", "rank = 2")}, r"is \[4, 32\] in the parent, \[2, 32\] here"),
         ({"method": LORA.replace('"value"', '"key"')}, "in only one of parent and recipe"),
+        ({"method": LORA + "\nalpha = 32"}, "the parent's lora_alpha is 8, here it is 32"),
+        ({"method": LORA + "\nrslora = true"}, "the parent's use_rslora is None, here it is True"),
+        ({"data": "means"}, "the parent's pooling is none, not mean"),
         ({"method": PREFIX}, "in only one of parent and recipe"),
         ({"method": PREFIX + "\nprojection = 8"}, "projection cannot start"),
         ({"data": "names"}, "the parent's task is text-classification"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -43,9 +44,15 @@ def load_trainable(model: nn.Module, folder: Path) -> None:
     """Put the tensors of `folder` into the model; names and shapes are all compared before any is written.
 
     Raises:
-        DataError: the checkpoint is of another model or method.
+        DataError: the checkpoint is damaged, or of another model or method.
     """
-    tensors = load_file(folder / WEIGHTS)
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"{folder / WEIGHTS} cannot be read: {error}",
+            "Delete this checkpoint's folder to go on from the one before it, or start the run afresh.",
+        ) from error
     parameters = trainable(model)
     expected = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

@@ -7,6 +7,7 @@ checkpoint holds. Refuses to know about adapters' files or recipes' other tables
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from adapterhub.tasks import Encoded, Task
 from adapterhub.train.loop import checkpoint
 from adapterhub.train.loop.objective import Objective
 from adapterhub.train.loop.order import LengthGrouped
-from adapterhub.train.loop.watch import Watch
+from adapterhub.train.loop.watch import Watch, diverged
+from adapterhub.train.model.trainee import trainable
 
 LOG_STEPS = 10
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
@@ -62,7 +64,7 @@ class Loop(Trainer):  # type: ignore[misc]  # transformers is not type-checked
         self._weighing = {"weights": torch.tensor(class_weights, device=model.device)} if class_weights else {}
         super().__init__(
             model=model,
-            args=_arguments(training, watch.objective, folder),
+            args=_arguments(training, len(rows), watch.objective, folder),
             data_collator=lambda batch: collate([one for row in batch for one in row], pad_id, task.head_kind),
             train_dataset=list(rows),
             eval_dataset=[],  # evaluate() knows its rows
@@ -82,7 +84,13 @@ class Loop(Trainer):  # type: ignore[misc]  # transformers is not type-checked
         return self._task.loss(logits, labels, self._smoothing, **self._weighing) / num_items_in_batch
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The task's validation figures under the Trainer's names."""
+        """The task's validation figures under the Trainer's names.
+
+        Raises:
+            RecipeError: what was trained is not finite any more.
+        """
+        if not all(parameter.isfinite().all() for parameter in trainable(self.model).values()):
+            raise diverged(self.state.global_step)
         metrics = {f"eval_{name}": value for name, value in self._validate().items()}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -105,7 +113,8 @@ class Loop(Trainer):  # type: ignore[misc]  # transformers is not type-checked
         checkpoint.load_trainable(self.model, Path(resume_from_checkpoint))
 
 
-def _arguments(training: Training, objective: Objective, folder: Path) -> TrainingArguments:
+def _arguments(training: Training, rows: int, objective: Objective, folder: Path) -> TrainingArguments:
+    steps = math.ceil(rows / (training.batch_size * training.gradient_accumulation)) * training.epochs
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=training.epochs,
@@ -113,10 +122,11 @@ def _arguments(training: Training, objective: Objective, folder: Path) -> Traini
         gradient_accumulation_steps=training.gradient_accumulation,
         learning_rate=training.learning_rate,
         lr_scheduler_type=SCHEDULES[training.schedule],
-        warmup_steps=training.warmup,  # a number below 1 is a share of all steps
+        warmup_steps=math.floor(training.warmup * steps),  # rounded up, it would be the whole of a run of one step
         max_grad_norm=training.max_grad_norm,
         seed=training.seed,
         logging_steps=LOG_STEPS,
+        logging_nan_inf_filter=False,  # it would show the loss before in place of one that is not finite
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,  # the best and the latest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from adapterhub.errors import RecipeError
 from adapterhub.train.loop.interrupt import Interrupts
 from adapterhub.train.loop.objective import Objective
 from adapterhub.train.run import TrainingInterrupted
@@ -17,6 +19,14 @@ from adapterhub.train.view.progress import TrainingProgress, Validation
 LOGGED = ("loss", "grad_norm", "learning_rate")  # of what the Trainer logs
 
 Record = Callable[[str, int, Mapping[str, Any]], None]
+
+
+def diverged(step: int) -> RecipeError:
+    """What is raised where the loss or a trained number is infinite or none, which no further step mends."""
+    return RecipeError(
+        f"training diverged: at step {step} the loss or the trained numbers are no longer finite",
+        "Lower training.learning_rate (and head_learning_rate), or raise training.warmup; labels may be too large.",
+    )
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not type-checked
@@ -60,6 +70,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not type-
     ) -> None:
         """Keep losses; the Trainer logs other things under the same hook."""
         if logs and "loss" in logs:
+            if not math.isfinite(logs["loss"]):
+                raise diverged(state.global_step)
             figures = {name: value for name, value in logs.items() if name in LOGGED}
             figures["tokens_per_second"] = round(self._speed(state), 1)
             self.record("step", state.global_step, {"epoch": state.epoch, **figures})

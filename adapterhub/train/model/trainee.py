@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -23,6 +23,9 @@ from adapterhub.plain.base import Bare, load_base, reads_last_token
 from adapterhub.recipe import Adapting, Full, Lora, Method, Prompt
 from adapterhub.tasks import Task
 from adapterhub.train.model.methods import peft_config, refuse_long_rows
+
+SCALING = ("lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern")
+"""What of PEFT's configuration says how much tensors count, which their shapes do not show."""
 
 KNOWN_HEADS: Mapping[str, tuple[str, ...]] = {
     "SEQ_CLS": ("classifier", "score"),
@@ -131,7 +134,7 @@ def warm_start(model: Any, task: Task, parent: Path, parent_labels: tuple[str, .
     The parent's labels are the first of the task's, in their order.
 
     Raises:
-        RecipeError: the parent was made by another method, shape or head.
+        RecipeError: the parent was made by another method, shape, scale or head.
     """
     if getattr(model.active_peft_config, "prefix_projection", False):
         raise RecipeError(
@@ -157,7 +160,16 @@ def warm_start(model: Any, task: Task, parent: Path, parent_labels: tuple[str, .
                 f"init_from: {name} is {list(given.shape)} in the parent, {list(fresh.shape)} here", _SAME_METHOD
             )
         merged[name] = into
+    _refuse_other_scale(model.active_peft_config, PeftConfig.from_pretrained(str(parent)))
     set_peft_model_state_dict(model, merged)
 
 
-_SAME_METHOD = "Give the recipe the parent's [method]: kind, rank, targets and length must agree."
+def _refuse_other_scale(own: PeftConfig, given: PeftConfig) -> None:
+    """Tensors of the same names and shapes are another function where they are scaled otherwise."""
+    for name in SCALING:
+        mine, theirs = (getattr(config, name, None) or None for config in (own, given))
+        if mine != theirs:
+            raise RecipeError(f"init_from: the parent's {name} is {theirs}, here it is {mine}", _SAME_METHOD)
+
+
+_SAME_METHOD = "Give the recipe the parent's [method]: kind, rank, alpha, targets and length must agree."

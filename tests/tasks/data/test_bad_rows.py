@@ -138,6 +138,8 @@ def test_what_is_of_a_wrong_type_is_named_whatever_the_task(kind: str, tmp_path:
         ("choices", {"choices": ["water", ""]}, "choices holds an empty text"),
         ("multi-label", {"labels": ["fire", "fire"]}, "names a label twice"),
         ("regression", {"label": float("nan")}, "not a finite number"),
+        ("regression", {"label": 10**400}, "not a finite number"),
+        ("regression", {"label": 1e39}, "not a finite number"),
     ],
 )
 def test_what_a_task_cannot_read(kind: str, change: dict[str, Any], message: str, tmp_path: Path) -> None:
