@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,21 @@ def test_a_rank_beyond_what_a_weight_decomposes_into_is_refused(lines: str, mess
     with pytest.raises(RecipeError, match=message):
         trainee.load(recipes.base, task, method)
     trainee.load(recipes.base, task, recipes.make(method=LORA.replace("rank = 4", 'init = "pissa"\nrank = 32')).method)
+
+
+@pytest.mark.parametrize("kind", ["lora", "ia3"])
+@pytest.mark.parametrize(
+    ("targets", "message", "hint"),
+    [
+        ('["query"]\nlayers = [1, 7]', r"method\.layers: BertForSequenceClassification has no layer 7", "It has 2,"),
+        ('["query", "keys"]\nlayers = [1]', r"method\.targets: .* matches 'keys' in layers 1$", "attention.self.key"),
+        ('".*keys"', r"method\.targets: .* matches '\.\*keys'$", "attention.self.key"),
+    ],
+)
+def test_layers_and_targets_that_are_not_there_are_named(
+    kind: str, targets: str, message: str, hint: str, recipes: Recipes
+) -> None:
+    method = recipes.make(method=f'kind = "{kind}"\ntargets = {targets}').method
+    with pytest.raises(RecipeError) as error:
+        trainee.load(recipes.base, get_task("text-classification", {"max_length": 32}, ["a", "b"]), method)
+    assert re.search(message, error.value.message) and hint in error.value.hint

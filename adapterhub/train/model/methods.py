@@ -74,8 +74,7 @@ def manifest_method(method: Method, saved: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lora(method: Lora, task: Task, model: nn.Module) -> PeftConfig:
-    targets = targets_of(method)
-    modules = selected(targets, model)
+    modules = selected(method, model)
     refuse_unused_patterns("method.rank_pattern", method.rank_pattern, modules)
     refuse_unused_patterns("method.alpha_pattern", method.alpha_pattern, modules)
     if method.init is not None:
@@ -85,7 +84,7 @@ def _lora(method: Lora, task: Task, model: nn.Module) -> PeftConfig:
         r=method.rank,
         lora_alpha=method.alpha if method.alpha is not None else 2 * method.rank,
         lora_dropout=method.dropout,
-        target_modules=targets,
+        target_modules=targets_of(method),
         init_lora_weights=method.init or True,
         use_rslora=method.rslora,
         use_dora=method.dora,
@@ -126,8 +125,7 @@ def _prompt(method: Prompt, task: Task, model: nn.Module) -> PeftConfig:
 
 
 def _ia3(method: Ia3, task: Task, model: nn.Module) -> PeftConfig:
-    targets = targets_of(method)
-    modules = selected(targets, model)
+    modules = selected(method, model)
     for ending in method.feedforward:
         if not any(module.endswith(ending) for module in modules):
             raise RecipeError(
@@ -135,7 +133,7 @@ def _ia3(method: Ia3, task: Task, model: nn.Module) -> PeftConfig:
                 f"They are {modules[0]} and {len(modules) - 1} more.",
             )
     return IA3Config(
-        task_type=task.peft_task_type, target_modules=targets, feedforward_modules=list(method.feedforward)
+        task_type=task.peft_task_type, target_modules=targets_of(method), feedforward_modules=list(method.feedforward)
     )
 
 
