@@ -24,6 +24,7 @@ from transformers.models.auto.modeling_auto import (
 
 from adapterhub.backbone.fingerprint import checkpoint_files
 from adapterhub.backbone.layout import Layout
+from adapterhub.backbone.pooler import Pooler, taken_pooler
 from adapterhub.backbone.quiet import quiet
 from adapterhub.backbone.source import BaseIdentity, BaseSource, locate
 from adapterhub.backbone.vocabulary import vocabulary_head
@@ -40,7 +41,7 @@ class Backbone:
         generation_config: what the base says of generating, or None.
         base: the model without any head, e.g. ``BertModel`` or ``LlamaModel``; its pooler is taken out (see `pooler`).
             T5 calls no part of itself its base: there it is the whole model.
-        pooler: ``[n, T, hidden] -> [n, hidden]`` over each row's first token, or None where the checkpoint has none.
+        pooler: makes one state of each row by its first token, or None where the checkpoint has none.
             It stands beside `base` because rows that are packed into one sequence have a first token each.
         lm_head: ``[..., hidden] -> [..., vocabulary]`` of a decoder, or None for an encoder.
         output_embedding: the module that `lm_head` multiplies by: itself, unless the model does more; or None.
@@ -58,7 +59,7 @@ class Backbone:
         self.lm_head: nn.Module | None = vocabulary_head(source.id, model, self.base)
         self.output_embedding: nn.Module | None = model.get_output_embeddings() if self.lm_head is not None else None  # type: ignore[operator]
         self.layout: Layout | None = None
-        self.pooler: nn.Module | None = _taken_pooler(self.base)
+        self.pooler: Pooler | None = taken_pooler(self.base)
         self._files = checkpoint_files(source.folder)
         parameter = next(self.base.parameters())
         self.device: torch.device = parameter.device
@@ -136,7 +137,7 @@ class Backbone:
         """Every module by its name inside `base`, the pooler's under ``pooler``, the vocabulary's as ``lm_head``."""
         yield from ((name, module) for name, module in self.base.named_modules() if name)
         if self.pooler is not None:
-            yield from ((f"pooler.{name}" if name else "pooler", part) for name, part in self.pooler.named_modules())
+            yield from self.pooler.modules()
         if self.output_embedding is not None and all(part is not self.output_embedding for part in self.base.modules()):
             yield "lm_head", self.output_embedding
 
@@ -144,7 +145,7 @@ class Backbone:
         """Every resident parameter by name; a tied one is named once."""
         yield from self.base.named_parameters()
         if self.pooler is not None:
-            yield from ((f"pooler.{name}", parameter) for name, parameter in self.pooler.named_parameters())
+            yield from self.pooler.parameters()
         if self.lm_head is not None:
             resident = {id(parameter) for parameter in self.base.parameters()}
             for name, parameter in self.lm_head.named_parameters():
@@ -194,18 +195,6 @@ def _load_model(source: BaseSource, config: Any, dtype: torch.dtype) -> nn.Modul
             "The base's files are incomplete or belong to another architecture; fetch them again.",
         )
     return model  # type: ignore[no-any-return]
-
-
-def _taken_pooler(base: Any) -> nn.Module | None:
-    """Take the pooler out of `base`; None where none maps ``[n, T, hidden]`` to ``[n, hidden]`` by itself."""
-    pooler: nn.Module | None = getattr(base, "pooler", None)
-    if pooler is None:
-        return None
-    base.pooler = None
-    weight = next(pooler.parameters())
-    with torch.inference_mode():
-        pooled = pooler(torch.zeros(1, 2, base.config.hidden_size, dtype=weight.dtype, device=weight.device))
-    return pooler if pooled.dim() == 2 else None
 
 
 def _default_device() -> torch.device:

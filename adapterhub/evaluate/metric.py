@@ -52,5 +52,6 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     """Where the middle 95% of resampled `values` lie."""
     import numpy
 
-    low, high = numpy.percentile(values, TAILS)
+    finite = bool(numpy.isfinite(values).all())
+    low, high = numpy.percentile(values, TAILS, method="linear" if finite else "nearest")  # between infs lies nothing
     return float(low), float(high)

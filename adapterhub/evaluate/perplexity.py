@@ -23,5 +23,9 @@ def measured_perplexity(rows: Sequence[Likelihood], split: str) -> dict[str, Met
 
 
 def perplexity(rows: Sequence[Likelihood]) -> dict[str, float]:
-    """``exp`` of the mean loss over all tokens of `rows`: 1 where every token was certain."""
-    return {"perplexity": math.exp(sum(row.loss for row in rows) / sum(row.tokens for row in rows))}
+    """``exp`` of the mean loss over all tokens of `rows`: 1 where every token was certain, inf beyond all numbers."""
+    mean = sum(row.loss for row in rows) / sum(row.tokens for row in rows)
+    try:
+        return {"perplexity": math.exp(mean)}
+    except OverflowError:
+        return {"perplexity": math.inf}

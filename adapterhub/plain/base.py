@@ -37,7 +37,7 @@ def load_base(folder: Path, task: Task) -> Bare:
     """The base in `folder`, with a head for the task's labels.
 
     Raises:
-        BackboneError: it cannot be loaded with such a head, or has no padding token.
+        BackboneError: it cannot be loaded with such a head, or has no padding token, or none to end a text with.
     """
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -52,6 +52,7 @@ def load_base(folder: Path, task: Task) -> Bare:
     _refuse_unpadded(folder, task, model, tokenizer)
     if task.head_kind in WRITES:
         _refuse_no_vocabulary_head(folder, model, made_up)
+        _refuse_endless(folder, task, tokenizer)
         model.generation_config = GenerationConfig(  # what the base asks for besides, the engine does not do either
             eos_token_id=sorted(end_tokens(tokenizer, model.config, model.generation_config)),
             pad_token_id=tokenizer.pad_token_id,
@@ -103,6 +104,15 @@ def _refuse_unpadded(folder: Path, task: Task, model: Any, tokenizer: Any) -> No
         f"{folder.name}: its {lacking}, which {task.name} needs",
         "Save a copy of the base whose tokenizer has a pad_token and whose config.json has its pad_token_id.",
     )
+
+
+def _refuse_endless(folder: Path, task: Task, tokenizer: Any) -> None:
+    """A target is learned with the token that ends it, or the model would never stop."""
+    if tokenizer.eos_token_id is None:
+        raise BackboneError(
+            f"{folder.name}: its tokenizer has no eos_token, which {task.name} needs",
+            "Save a copy of the base whose tokenizer has an eos_token.",
+        )
 
 
 def _refuse_no_vocabulary_head(folder: Path, model: Any, made_up: frozenset[str]) -> None:

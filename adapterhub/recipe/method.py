@@ -20,7 +20,7 @@ from registry.folder.config import MAX_RANK, MAX_VIRTUAL_TOKENS
 Rank = Annotated[int, Meta(ge=1, le=MAX_RANK)]  # a registry admits no more, of either
 Length = Annotated[int, Meta(ge=1, le=MAX_VIRTUAL_TOKENS)]
 Targets = Annotated[list[Name], Meta(min_length=1)] | Name
-Layers = list[Annotated[int, Meta(ge=0)]]
+Layers = Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)]
 
 
 class Lora(Part, tag="lora", tag_field="kind", frozen=True, kw_only=True):

@@ -22,8 +22,9 @@ from adapterhub.tasks import Encoded, Task, get_task
 from adapterhub.tasks.data import Splits, class_weights, fingerprint, read_splits, within_tokens
 from adapterhub.train.inputs import training_inputs
 from adapterhub.train.loop.objective import choosing_figures
+from adapterhub.train.misfit import refuse_beyond, refuse_unread
 from adapterhub.train.model import trainee
-from adapterhub.train.model.methods import refuse_unfit
+from adapterhub.train.model.methods import refuse_unfit, room_behind
 from adapterhub.train.view.progress import TrainingProgress
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def prepare(recipe: Recipe, registry: Registry | None, progress: TrainingProgres
     student = trainee.load(source.folder, task, recipe.method)
     if parent is not None:
         trainee.warm_start(student.model, task, parent.folder, parent.manifest.labels)
-    inputs = _inputs(splits, task, student.tokenizer, source.folder)
+    inputs = _inputs(splits, task, student.tokenizer, source.folder, room_behind(recipe.method, student.model))
     splits, inputs = _within_tokens(recipe, splits, inputs)
     predictor = ModelPredictor(student.model, task, student.tokenizer)
     return Ready(recipe, task, splits, source, student, inputs, predictor, parent)
@@ -147,23 +148,24 @@ def _check_parent_base(parent: Parent | None, source: BaseSource) -> None:
         )
 
 
-def _inputs(splits: Splits, task: Task, tokenizer: Any, base: Path) -> Sequence[Sequence[Encoded]]:
-    """The model inputs to train on; the other rows are encoded too, so that one that the task cannot take is named now.
+def _inputs(splits: Splits, task: Task, tokenizer: Any, base: Path, room: int | None) -> Sequence[Sequence[Encoded]]:
+    """The model inputs to train on; the other rows are encoded too, so that one that cannot be taken is named now.
 
     Raises:
-        RecipeError: with the split.
+        RecipeError: the task cannot read a row, or it has more tokens than there is `room` for; with split and place.
     """
     train: Sequence[Sequence[Encoded]] = ()
     for name, rows in splits.items():
         try:
             if name == "train":
-                train = training_inputs(rows, task, tokenizer, base)
+                labelled = train = training_inputs(rows, task, tokenizer, base)
             else:
                 task.encode(inputs_of(rows, task), tokenizer)
-                if task.reads_likelihood:
-                    task.encode(rows, tokenizer, with_labels=True)
-        except RequestError as error:
-            raise RecipeError(f"data.{name}: {error.message}", error.hint) from error
+                labelled = task.encode(rows, tokenizer, with_labels=True) if task.reads_likelihood else []
+        except RequestError:
+            refuse_unread(splits, name, task, tokenizer)
+            raise
+        refuse_beyond(splits, name, labelled, room)
     return train
 
 
@@ -176,5 +178,10 @@ def _within_tokens(
     tokens = [sum(len(one.input_ids) for one in row) for row in inputs]
     kept = within_tokens(splits.train, tokens, recipe.data.max_tokens, recipe.data.seed)
     unused = splits.unused.get("train", 0) + len(inputs) - len(kept)
-    rows = tuple(splits.train[index] for index in kept)
-    return replace(splits, train=rows, unused={**splits.unused, "train": unused}), [inputs[index] for index in kept]
+    smaller = replace(
+        splits,
+        train=tuple(splits.train[index] for index in kept),
+        unused={**splits.unused, "train": unused},
+        places={**splits.places, "train": tuple(splits.places["train"][index] for index in kept)},
+    )
+    return smaller, [inputs[index] for index in kept]

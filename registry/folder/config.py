@@ -11,6 +11,9 @@ from msgspec import Meta, Struct
 
 from registry.errors import AdmissionRefused
 
+PEFT_TYPES = ("LORA", "IA3", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
+"""What is supported; in the fields of others the same names may mean something else (OFT has `r` = 0)."""
+
 MAX_RANK = 1024
 MAX_VIRTUAL_TOKENS = 4096
 HINT = "Save the adapter with peft's save_pretrained; the file is written by it."
@@ -65,10 +68,15 @@ def read_config(file: Path) -> AdapterConfig:
     """Read adapter_config.json.
 
     Raises:
-        AdmissionRefused: it is not JSON, or a field has a wrong type; the message names it.
+        AdmissionRefused: it is not JSON, of a method that is not supported, or a field has a wrong type; the message
+            names it.
     """
     try:
         document = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+        if isinstance(kind := document.get("peft_type"), str) and kind not in PEFT_TYPES:
+            raise AdmissionRefused(
+                f"{file.name}: peft_type {kind!r:.80} is not supported", f"Supported: {', '.join(PEFT_TYPES)}."
+            )
         return msgspec.convert({**document, "document": document}, AdapterConfig)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AdmissionRefused(f"{file.name}: {str(error).replace('`$.', '`')}", HINT) from error

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AlbertModel, AutoModelForCausalLM, AutoTokenizer, BertModel, BigBirdModel
 
 from adapterhub.backbone import Backbone, locate
 from adapterhub.errors import BackboneError
@@ -24,6 +25,19 @@ def test_every_weight_of_the_checkpoint_is_resident_and_frozen(tiny_base: Path) 
     assert all(torch.equal(resident[name], tensor) for name, tensor in saved.items())
     assert not any(parameter.requires_grad for parameter in resident.values())
     assert not backbone.is_decoder and backbone.pooler is not None
+
+
+@pytest.mark.parametrize("model", [BertModel, AlbertModel, BigBirdModel])
+def test_the_pooler_that_is_taken_out_is_the_model_s_own(model: Any, tiny_base: Path, tmp_path: Path) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 48}
+    torch.manual_seed(0)
+    model(model.config_class(vocab_size=64, attention_type="original_full", **sizes)).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_base).save_pretrained(tmp_path)
+    own = model.from_pretrained(tmp_path).eval()(torch.tensor([[5, 6, 7, 8]]))
+    backbone = Backbone.load(tmp_path, id="tests/tiny-pooled")
+    assert backbone.pooler is not None
+    assert torch.equal(backbone.pooler(own.last_hidden_state), own.pooler_output)
+    assert set(dict(backbone.parameters())) == set(load_file(tmp_path / "model.safetensors"))
 
 
 def test_the_digest_sees_a_single_changed_weight(tiny_base: Path) -> None:

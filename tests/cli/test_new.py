@@ -78,6 +78,15 @@ def test_a_decoder_is_given_what_decoders_need(
     sampling = ("--option", "sampling={max_new_tokens = 6}")
     done = adapterhub("new", "translation", *given, *sampling, "--json")
     assert done.code == 0, done.err
+    encoder = ("--data", folder / "pairs.jsonl", "--base", "tests/tiny-bert", "--base-path", tiny_base)
+    refused = adapterhub("new", "translation", *encoder, "--out", "none.toml")
+    assert refused.code == 1 and "tiny-bert is no decoder that translation could write with" in refused.err
+    assert "saved as BertModel" in refused.err and not Path("none.toml").exists()
+    refused = adapterhub(
+        "new", "translation", *given, "--option", "sampling={max_new_tokens = 250}", "--out", "none.toml"
+    )
+    assert refused.code == 1 and "has 256 positions, which leave 6 for what a row of translation reads" in refused.err
+
     recipe = Recipe.read(Path("pairs.toml"))
     assert recipe.training.head_learning_rate is None, "the head is the base's own"
     assert recipe.task.options["sampling"] == {"max_new_tokens": 6}

@@ -130,6 +130,7 @@ def test_rank_patterns_decide_the_shapes(tmp_path: Path) -> None:
         ({"megatron_config": {"a": 1}}, "megatron_config"),
         ({"a_key_of_the_future": "on"}, "a_key_of_the_future"),
         ({"peft_type": "LOHA"}, "peft_type 'LOHA'"),
+        ({"peft_type": "OFT", "r": 0}, "peft_type 'OFT' is not supported"),
         ({"peft_type": 7}, "peft_type"),
         ({"r": 0}, "`r`"),
         ({"r": 100_000}, "`r`"),

@@ -46,6 +46,9 @@ class Shape:
 SHAPES = {
     "roberta": Shape("RobertaModel", {**SMALL, **SPECIAL, "max_position_embeddings": 66}, ["query", "output.dense"]),
     "electra": Shape("ElectraModel", {**SMALL, "embedding_size": 16}, ["query", "value"], prompt=False),
+    "albert": Shape(
+        "AlbertModel", {**SMALL, "embedding_size": 16}, ["query", "ffn_output", "pooler"], prefix=False, prompt=False
+    ),
     "distilbert": Shape(
         "DistilBertModel",
         {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 48},

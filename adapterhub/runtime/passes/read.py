@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
+from adapterhub.backbone.pooler import Pooler
 from adapterhub.errors import BackboneError, RequestError
 from adapterhub.ops import RowSpan, packed_attention
 from adapterhub.ops.attention import KeyValues
@@ -178,10 +179,10 @@ def _packed(
     return packed_attention(query, key, value, spans, layer or 0, scale=scale, causal=causal, window=window)
 
 
-def _pool(pooler: torch.nn.Module, plan: Plan, hidden: Tensor) -> Tensor:
+def _pool(pooler: Pooler, plan: Plan, hidden: Tensor) -> Tensor:
     """The pooler of the base under the row's own adapter, which may reach into it."""
     with plans.running(plan):
-        return pooler(hidden)  # type: ignore[no-any-return]
+        return pooler(hidden)
 
 
 def _no_padding(backbone: Backbone) -> int:

@@ -35,6 +35,7 @@ class Splits:
         leakage: rows found in two splits, and what was done about them.
         unused: how many rows `max_rows`, `shots` and `max_tokens` left out of each split, where they did.
         short: labels of which there were not as many as `shots`, with their counts.
+        places: of each split, where each row is: the file and the line or row.
     """
 
     train: tuple[DataRow, ...]
@@ -43,6 +44,7 @@ class Splits:
     leakage: Leakage
     unused: Mapping[str, int] = field(default_factory=dict)
     short: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def dropped(self) -> int:
@@ -89,7 +91,8 @@ def read_splits(data: Data, task: Task, known_labels: Sequence[str] = ()) -> Spl
             raise DataError(f"data: no rows are left for {part}", "Give more rows, or larger shares in data.split.")
     check_labels(used, task, known_labels)
     train, validation, test = (_plain(used[part]) for part in PARTS)
-    return Splits(train, validation, test, leakage=leakage, unused=unused, short=short)
+    places = {part: tuple(placed.where for placed in used[part]) for part in PARTS}
+    return Splits(train, validation, test, leakage=leakage, unused=unused, short=short, places=places)
 
 
 def read_split(data: Data, task: Task, part: str) -> tuple[DataRow, ...]:

@@ -46,7 +46,7 @@ class ControlledGeneration(GenerationTask):
         """None: the answer is text. But the judge must know the kinds of all `rows`.
 
         Raises:
-            DataError: it does not, or its file cannot be read.
+            DataError: it does not, or its file cannot be read, or teaches it nothing.
         """
         unknown = sorted({row["label"] for row in rows} - set(self._judge.classes_))
         if unknown:
@@ -85,7 +85,19 @@ class ControlledGeneration(GenerationTask):
         from adapterhub.tasks.text_classification import TextClassification
 
         rows = read_rows(locate(self.options.judge), TextClassification())
+        kinds = {row["label"] for row in rows}
+        if len(kinds) < 2:
+            raise DataError(
+                f"task.options.judge: every text of {self.options.judge} is of one kind, {kinds.pop()!r}",
+                "Name a file of two kinds at least.",
+            )
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
         letters = TfidfVectorizer(analyzer="char_wb", ngram_range=CHARACTERS, sublinear_tf=True)
         judge: Any = make_pipeline(make_union(words, letters), LinearSVC())
-        return judge.fit([row["text"] for row in rows], [row["label"] for row in rows])
+        try:
+            return judge.fit([row["text"] for row in rows], [row["label"] for row in rows])
+        except ValueError as error:
+            raise DataError(
+                f"task.options.judge: no judge can be fitted to {self.options.judge}: {error}",
+                "Name a file whose texts hold words.",
+            ) from error

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from peft import IA3Config, LoraConfig, PeftConfig, PrefixTuningConfig, PromptTuningConfig
 from peft.utils.constants import DUMMY_TARGET_MODULES
+from peft.utils.other import get_pattern_key
 from torch import nn
 
 from adapterhub.errors import RecipeError
@@ -73,22 +74,37 @@ def manifest_method(method: Method, saved: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lora(method: Lora, task: Task, model: nn.Module) -> PeftConfig:
-    targets = targets_of(method)
-    modules = selected(targets, model)
+    modules = selected(method, model)
     refuse_unused_patterns("method.rank_pattern", method.rank_pattern, modules)
     refuse_unused_patterns("method.alpha_pattern", method.alpha_pattern, modules)
+    if method.init is not None:
+        _refuse_undecomposed(method, modules, model)
     return LoraConfig(
         task_type=task.peft_task_type,
         r=method.rank,
         lora_alpha=method.alpha if method.alpha is not None else 2 * method.rank,
         lora_dropout=method.dropout,
-        target_modules=targets,
+        target_modules=targets_of(method),
         init_lora_weights=method.init or True,
         use_rslora=method.rslora,
         use_dora=method.dora,
         rank_pattern=dict(method.rank_pattern),
         alpha_pattern=dict(method.alpha_pattern),
     )
+
+
+def _refuse_undecomposed(method: Lora, modules: Sequence[str], model: nn.Module) -> None:
+    """A weight has no more parts to start from than its smaller side is long."""
+    for name in modules:
+        key = get_pattern_key(list(method.rank_pattern), name)
+        rank = method.rank_pattern.get(key, method.rank)
+        parts = min(model.get_submodule(name).weight.shape)  # type: ignore[arg-type]
+        if rank > parts:
+            place = f"rank_pattern.{key}" if key in method.rank_pattern else "rank"
+            raise RecipeError(
+                f"method.{place}: {rank}, but the weight of {name} has {parts} parts for {method.init} to start from",
+                f"Lower it to {parts} or less, or leave method.init out.",
+            )
 
 
 def _prefix(method: Prefix, task: Task, model: nn.Module) -> PeftConfig:
@@ -109,8 +125,7 @@ def _prompt(method: Prompt, task: Task, model: nn.Module) -> PeftConfig:
 
 
 def _ia3(method: Ia3, task: Task, model: nn.Module) -> PeftConfig:
-    targets = targets_of(method)
-    modules = selected(targets, model)
+    modules = selected(method, model)
     for ending in method.feedforward:
         if not any(module.endswith(ending) for module in modules):
             raise RecipeError(
@@ -118,7 +133,7 @@ def _ia3(method: Ia3, task: Task, model: nn.Module) -> PeftConfig:
                 f"They are {modules[0]} and {len(modules) - 1} more.",
             )
     return IA3Config(
-        task_type=task.peft_task_type, target_modules=targets, feedforward_modules=list(method.feedforward)
+        task_type=task.peft_task_type, target_modules=targets_of(method), feedforward_modules=list(method.feedforward)
     )
 
 
@@ -151,6 +166,13 @@ def refuse_long_rows(method: Method, task: Task, model: nn.Module) -> None:
         raise RecipeError(
             f"task.options.max_length: {longest} exceeds the base's {room} positions", f"Lower it to {room} or less."
         )
+
+
+def room_behind(method: Method, model: nn.Module) -> int | None:
+    """Positions that are left for a row behind the method's virtual tokens; None where there is no bound."""
+    room = positions(model)
+    taken = method.length if isinstance(method, Prefix | Prompt) else 0
+    return None if room is None else room - taken
 
 
 def positions(model: nn.Module) -> int | None:

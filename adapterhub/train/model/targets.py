@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from msgspec import structs
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
@@ -28,21 +29,24 @@ def targets_of(method: Lora | Ia3) -> list[str] | str:
     return rf"(?:.*\.)?(?:{layers})\.(?:.*\.)?(?:{names})"
 
 
-def selected(targets: list[str] | str, model: nn.Module) -> list[str]:
+def selected(method: Lora | Ia3, model: nn.Module) -> list[str]:
     """Names of the linear modules that PEFT will adapt; each is in a numbered layer.
 
     A suffix such as ``dense`` also matches BERT's ``pooler.dense``, which is no part of the layers.
 
     Raises:
-        RecipeError: a target matches no linear module, or one outside of the layers.
+        RecipeError: a layer is not there, or a target matches no linear module, or one outside of the layers.
     """
     linear = _linear(model)
-    found = [name for name in linear if _matches(name, targets)]
-    unused = [target for target in targets if not any(_matches(name, [target]) for name in linear)]
-    if not found or (isinstance(targets, list) and unused):
-        missing = ", ".join(repr(target) for target in unused) if isinstance(targets, list) else repr(targets)
+    _refuse_missing_layers(method, model, linear)
+    alone = {target: targets_of(structs.replace(method, targets=[target])) for target in _listed(method)}
+    unused = [target for target in alone if not any(_matches(name, alone[target]) for name in linear)]
+    found = [name for name in linear if _matches(name, targets_of(method))]
+    if unused or not found:
+        missing = ", ".join(map(repr, unused)) or repr(method.targets)
+        where = "" if method.layers is None else f" in layers {', '.join(map(str, method.layers))}"
         raise RecipeError(
-            f"method.targets: no linear module of {type(model).__name__} matches {missing}",
+            f"method.targets: no linear module of {type(model).__name__} matches {missing}{where}",
             f"Its layers hold: {', '.join(sorted(in_layers(model)))}.",
         )
     for name in found:
@@ -52,6 +56,21 @@ def selected(targets: list[str] | str, model: nn.Module) -> list[str]:
                 "Name the modules precisely, for example attention.output.dense instead of dense.",
             )
     return found
+
+
+def _refuse_missing_layers(method: Lora | Ia3, model: nn.Module, linear: list[str]) -> None:
+    numbers = {int(part) for name in linear for part in name.split(".") if part.isdigit()}
+    missing = [layer for layer in method.layers or () if layer not in numbers]
+    if missing and numbers:
+        raise RecipeError(
+            f"method.layers: {type(model).__name__} has no layer {missing[0]}",
+            f"It has {max(numbers) + 1}, counted from 0.",
+        )
+
+
+def _listed(method: Lora | Ia3) -> list[str]:
+    """The endings that `targets` lists; none where it is an expression."""
+    return [] if isinstance(method.targets, str) else method.targets
 
 
 def in_layers(model: nn.Module) -> list[str]:

@@ -20,6 +20,7 @@ import msgspec
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from adapterhub.backbone import locate
 from adapterhub.backbone.quiet import quiet
@@ -133,7 +134,19 @@ def _pooled(choice: TaskChoice, folder: Path) -> TaskChoice:
 
 
 def _on_meta(folder: Path, task: Task) -> nn.Module:
+    """The task's model without weights.
+
+    Raises:
+        BackboneError: the base has no such head, or where text is to be written, was not saved with it.
+    """
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    writer = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
+    if task.head_kind == "causal-lm" and writer not in (config.architectures or []):
+        saved = " or ".join(config.architectures or ["a base of no named class"])
+        raise BackboneError(
+            f"{folder.name} is no decoder that {task.name} could write with: it was saved as {saved}",
+            f"Choose a base that was saved with its language-model head, or leave it to {BASES[task.head_kind]}.",
+        )
     try:
         with torch.device("meta"):
             model: nn.Module = task.model_class().from_config(config)
@@ -150,6 +163,9 @@ def _options(
     """The task's options with a `max_length` that the rows need, and how they fit into it.
 
     A task that reads windows of a row cuts nothing off: its own length stays, where the base has room for it.
+
+    Raises:
+        BackboneError: the base's positions, of which there is `room`, are too few.
     """
     known = task.options.__struct_fields__
     if "max_length" not in known or "max_length" in choice.options:
@@ -159,7 +175,15 @@ def _options(
         length = min(task.options.max_length, most)
         overlap = {"stride": length // 3} if task.options.stride >= length // 2 else {}
         return {**choice.options, "max_length": length, **overlap}, "tokens; longer rows are read in windows"
-    roomy = get_task(choice.name, {**choice.options, "max_length": most}, task.labels)
+    try:
+        roomy = get_task(choice.name, {**choice.options, "max_length": most}, task.labels)
+    except RecipeError as error:
+        raise BackboneError(
+            f"{folder.name} has {room} positions, which leave {most} for what a row of {task.name} reads: too few",
+            "Choose a base of more positions, or let less be written: --option 'sampling={max_new_tokens=16}'."
+            if task.head_kind in WRITES
+            else "Choose a base of more positions.",
+        ) from error
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     encoded = roomy.encode([roomy.question(row) for row in rows[:SAMPLE]], tokenizer)
     inputs = sorted((len(one.input_ids), one.truncated) for row in encoded for one in row)

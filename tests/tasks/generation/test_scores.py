@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,31 @@ def test_a_judge_says_whether_a_text_is_of_its_kind(tmp_path: Path) -> None:
         get_task("text-generation", {"problem_type": "controlled"})
 
 
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"a fire": "fire", "my fire": "fire"}, r"every text of \S+poor\.jsonl is of one kind, 'fire'"),
+        ({"!": "fire", "?": "joke"}, r"no judge can be fitted to \S+poor\.jsonl: empty vocabulary"),
+    ],
+)
+def test_a_file_that_teaches_a_judge_nothing_is_refused(texts: dict[str, str], message: str, tmp_path: Path) -> None:
+    rows = [{"text": text, "label": label} for text, label in texts.items()]
+    (tmp_path / "poor.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    task = get_task("text-generation", {"problem_type": "controlled", "judge": str(tmp_path / "poor.jsonl")})
+    with pytest.raises(DataError, match=message):
+        task.labels_of(rows)
+
+
 def test_perplexity_is_over_tokens_not_rows() -> None:
     rows = [Likelihood(3.0, 3), Likelihood(7.0, 1)]
     assert perplexity(rows)["perplexity"] == pytest.approx(2.718281828459045**2.5)
     figure = measured_perplexity(rows, "test")["perplexity"]
     assert figure.low == pytest.approx(2.718281828459045) and figure.n == 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_perplexity_beyond_all_numbers_is_infinite_and_so_is_its_interval() -> None:
+    lost = measured_perplexity([Likelihood(800.0, 1)] * 2, "test")["perplexity"]
+    assert (lost.low, lost.value, lost.high) == (math.inf, math.inf, math.inf)
+    half = measured_perplexity([Likelihood(0.0, 1), Likelihood(1600.0, 1)], "test")["perplexity"]
+    assert (half.low, half.value, half.high) == (1.0, math.inf, math.inf)
