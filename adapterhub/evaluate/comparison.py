@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from adapterhub.errors import DataError
-from adapterhub.evaluate.decision import decision
+from adapterhub.evaluate.decision import same
 from adapterhub.evaluate.evaluation import Evaluation
 from adapterhub.evaluate.metric import RESAMPLES, Summary, interval, resamples
 from adapterhub.tasks import Answer
@@ -109,13 +109,13 @@ class Comparison:
 
     @cached_property
     def changed(self) -> list[Change]:
-        """The rows that the two answered differently, in order."""
+        """The rows that the two answered differently, in order; numbers by more than `same` allows."""
         rights = self._rights
         rows = zip(self.first.answers, self.second.answers, self.first.references, strict=True)
         return [
             Change(number, one, other, reference, rights[number - 1] if rights else None)
             for number, (one, other, reference) in enumerate(rows, start=1)
-            if decision(one) != decision(other)
+            if not same(one, other)
         ]
 
     @cached_property

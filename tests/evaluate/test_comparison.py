@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from adapterhub.errors import DataError
 from adapterhub.evaluate import Evaluation
 from adapterhub.evaluate.comparison import Comparison
-from adapterhub.tasks import get_task
+from adapterhub.tasks import ValueAnswer, get_task
 from tests.evaluate.support import of_labels
 
 YES = ["yes"] * 100
@@ -58,6 +59,17 @@ def test_pairing_sees_what_two_intervals_would_not() -> None:
 def test_rows_that_changed_are_named() -> None:
     changes = compared(right(60), right(61)).changed
     assert [(one.number, one.right) for one in changes] == [(61, (False, True))]
+
+
+def test_numbers_change_by_more_than_rounding() -> None:
+    task = get_task("text-classification", {"problem_type": "regression"}, ["value"])
+    rows = [{"text": f"row {number}", "label": 1.0} for number in range(4)]
+
+    def answered(*values: float) -> Evaluation:
+        return Evaluation(task, rows, [ValueAnswer(value=value, logits=torch.tensor([value])) for value in values])
+
+    one, other = answered(0.0, 0.5, 300.0, 300.0), answered(0.00005, 0.501, 300.01, 300.1)
+    assert [change.number for change in Comparison.of(one, other).changed] == [2, 4]
 
 
 def test_tasks_without_right_and_wrong_have_no_mcnemar() -> None:

@@ -11,10 +11,11 @@ import torch
 from adapterhub.errors import DataError
 from adapterhub.evaluate.fairness import bbq, crows_pairs
 from adapterhub.evaluate.fairness.counterfactuals import counterfactuals, flips
+from adapterhub.evaluate.fairness.findings import Findings
 from adapterhub.evaluate.fairness.likelihood import BeforeAfter
 from adapterhub.evaluate.fairness.pairs import IdentityPair, identity_pairs
 from adapterhub.evaluate.fairness.subgroups import subgroups
-from adapterhub.tasks import Answer, LabelAnswer, Row, TagAnswer, TextAnswer, get_task
+from adapterhub.tasks import Answer, LabelAnswer, Row, TagAnswer, TextAnswer, ValueAnswer, get_task
 from tests.evaluate.support import of_labels
 
 TASK = get_task("text-classification", None, ["no", "yes"])
@@ -72,14 +73,28 @@ def test_only_what_depends_on_the_words_flips() -> None:
     assert found.mean_shift == pytest.approx(0.3), "from 0.7 for no to 0.4, and from 0.6 for yes to 0.3"
 
 
+class Fixed:
+    """Gives these answers to whatever is asked."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        self.answers = answers
+
+    def predict(self, rows: Sequence[Row]) -> list[Answer]:
+        return self.answers
+
+
+def test_numbers_shift_and_do_not_flip() -> None:
+    answers: list[Answer] = [ValueAnswer(value=value, logits=torch.tensor([value])) for value in (0.5, 0.53)]
+    task = get_task("text-classification", {"problem_type": "regression"}, ["value"])
+    found = counterfactuals(Fixed(answers), task, [{"text": "she wins", "label": 1.0}], [GENDER])
+    assert not found[0].flipped
+    (of_group,) = flips(found, "test")
+    assert (of_group.texts, of_group.rate, of_group.mean_shift) == (1, None, pytest.approx(0.03))
+    (table,) = Findings([of_group]).tables()
+    assert (table.columns[1], table.lines[0]) == ("mean shift of the number", ("gender", "0.0300", "1"))
+
+
 def test_tags_flip_too_and_texts_are_not_asked() -> None:
-    class Fixed:
-        def __init__(self, answers: list[Answer]) -> None:
-            self.answers = answers
-
-        def predict(self, rows: Sequence[Row]) -> list[Answer]:
-            return self.answers
-
     tags = [TagAnswer(tokens=("x",), tags=(tag,), entities=(), logits=torch.zeros(1)) for tag in ("O", "B-a")]
     task = get_task("token-classification", None, ["O", "B-a"])
     (found,) = counterfactuals(Fixed([*tags]), task, [{"tokens": ["she"], "tags": ["O"]}], [GENDER])

@@ -1,9 +1,10 @@
 """Does an answer change when only who the text is about is exchanged? (Counterfactual token fairness, Garg et al. 2019,
 arXiv 1809.10610.)
 
-Each row in which one of a pair of words stands is answered again with the two exchanged. A flip is another decision.
-That words are exchanged does not make every new text sensible, nor every flip wrong: the flips are named, to be read.
-Answers that quote the text (spans, texts) would change with it and are not asked.
+Each row in which one of a pair of words stands is answered again with the two exchanged. A flip is another decision;
+a number has none, and only its shift is told. That words are exchanged does not make every new text sensible, nor every
+flip wrong: the flips are named, to be read. Answers that quote the text (spans, texts) would change with it and are not
+asked.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapterhub.errors import DataError
-from adapterhub.evaluate.decision import decision
+from adapterhub.evaluate.decision import same
 from adapterhub.evaluate.evaluation import Predictor, inputs_of
 from adapterhub.evaluate.fairness.pairs import IdentityPair
 from adapterhub.evaluate.metric import MetricValue, with_intervals
@@ -34,8 +35,13 @@ class Counterfactual:
 
     @property
     def flipped(self) -> bool:
-        """Whether the decision is another one."""
-        return decision(self.before) != decision(self.after)
+        """Whether the decision is another one; a number decides nothing, it only shifts."""
+        return not self.is_number and not same(self.before, self.after)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether a number was answered."""
+        return isinstance(self.before, ValueAnswer)
 
     @property
     def shift(self) -> float | None:
@@ -54,10 +60,11 @@ class Counterfactual:
 
 @dataclass(frozen=True)
 class Flips:
-    """Over all texts of a `group` of words: the share that flipped, and the mean shift."""
+    """Over all `texts` of a `group` of words: the share that flipped (None of numbers), and the mean shift."""
 
     group: str
-    rate: MetricValue
+    texts: int
+    rate: MetricValue | None
     mean_shift: float | None
 
 
@@ -92,13 +99,15 @@ def counterfactuals(
 def flips(found: Sequence[Counterfactual], split: str) -> list[Flips]:
     """The rates of each group of words, sorted."""
     return [
-        Flips(group, _rate(some, split), _mean([one.shift for one in some if one.shift is not None]))
+        Flips(group, len(some), _rate(some, split), _mean([one.shift for one in some if one.shift is not None]))
         for group in sorted({one.pair.group for one in found})
         for some in [[one for one in found if one.pair.group == group]]
     ]
 
 
-def _rate(found: Sequence[Counterfactual], split: str) -> MetricValue:
+def _rate(found: Sequence[Counterfactual], split: str) -> MetricValue | None:
+    if any(one.is_number for one in found):
+        return None
     flipped = [one.flipped for one in found]
     return with_intervals(flipped, lambda drawn: {"rate": sum(drawn) / len(drawn)}, split)["rate"]
 

@@ -55,10 +55,12 @@ class Findings:
 
 
 def _flips(found: Sequence[Flips]) -> Table:
-    lines = [
-        (one.group, str(one.rate), "" if one.mean_shift is None else f"{one.mean_shift:.4f}", str(one.rate.n))
-        for one in found
-    ]
+    shifts = ["" if one.mean_shift is None else f"{one.mean_shift:.4f}" for one in found]
+    if all(one.rate is None for one in found):
+        numbers = [(one.group, shift, str(one.texts)) for one, shift in zip(found, shifts, strict=True)]
+        note = "How far the number moves when only words for who a text is about are exchanged."
+        return Table(("words of", "mean shift of the number", "texts"), numbers, note)
+    lines = [(one.group, str(one.rate), shift, str(one.texts)) for one, shift in zip(found, shifts, strict=True)]
     note = "How often the answer changes when only words for who a text is about are exchanged."
     return Table(("words of", "flips [95% interval]", "mean shift of the score", "texts"), lines, note)
 
