@@ -147,7 +147,7 @@ def text_of(path: Path) -> str:
         RecipeError: there is no such file, or it is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # a byte order mark, as Windows' editors write it, is no TOML
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read: {error}", "Name a recipe file (TOML, UTF-8).") from error
 

@@ -56,6 +56,12 @@ def changed(before: str, after: str) -> str:
     return TEXT.replace(before, after, 1)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_text(TEXT, encoding="utf-8-sig")
+    assert Recipe.read(path).text == TEXT
+
+
 def test_values_arrive() -> None:
     recipe = Recipe.parse(TEXT)
     assert recipe.base.path == "/models/encoder"
