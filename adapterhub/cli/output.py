@@ -1,10 +1,12 @@
 """How a command speaks: one JSON document on stdout for programs, text on stderr for people, never both mixed.
 
-Knows streams, JSON and rich. Knows nothing of what the values mean.
+Knows streams, JSON and rich. Knows nothing of what the values mean; so it trusts none of them: a label, a reason or a
+name may come from whoever published an adapter, and what would command a terminal is printed without effect.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 json_option: Callable[..., Any] = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
 )
+
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Unicode's category Cc without tab and line feed. Of C1 (from 0x80 on) CSI alone does what ESC [ does."""
 
 
 @dataclass(frozen=True)
@@ -52,24 +58,35 @@ class Output:
 
 
 def console() -> Console:
-    """Rich's console on stderr; plain where that is not a terminal."""
-    from rich.console import Console
+    """Rich's console on stderr; plain where that is not a terminal. All text passes `printable`."""
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
+
+    class Printing(Console):
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
     # No markup: what people wrote, a reason or a path, may hold brackets and is printed as it is.
-    return Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return Printing(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """The text with each control character (ESC, say) but tabs and line breaks as one that has no effect: "�"."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> RenderableType:
-    """A plain table for people."""
+    """A plain table for people; cells are made `printable` here already, before their width is measured."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(printable(column), overflow="fold")
     for row in rows:
-        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        made.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
     return made
 
 
@@ -81,4 +98,4 @@ def _plain(value: Any) -> Any:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Group
 from safetensors.numpy import load_file, save_file
 
 from adapterhub.cli.app import COMMANDS, root
-from adapterhub.cli.output import Output
+from adapterhub.cli.output import Output, table
 from tests.cli.conftest import Outcome, Run
 from tests.train.support import Recipes
 
@@ -122,6 +123,18 @@ def test_rows_that_are_not_json_are_refused_by_line(adapterhub: Run) -> None:
     )
     assert done.returncode == 1
     assert "stdin:2" in json.loads(done.stdout)["error"]["message"]
+
+
+def test_what_would_command_a_terminal_is_printed_without_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    label = "a\x1b[31mb\x9b2J"
+    Output().result({}, Group(table((label, ""), [(label, "x\ny")]), f"label {label}"))
+    Output().refuse("data", f"no {label}", f"Give {label}.")
+    shown = capsys.readouterr().err
+    assert shown.count("a\ufffd[31mb\ufffd2J") == 5
+    assert not {"\x1b", "\x9b"} & {*shown}
+    Output(as_json=True).result({"label": label}, "")
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and json.loads(said) == {"label": label}
 
 
 @pytest.mark.slow
