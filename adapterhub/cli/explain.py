@@ -10,6 +10,7 @@ import click
 from adapterhub.cli.home import registry_option
 from adapterhub.cli.output import Output, json_option, table
 from adapterhub.cli.serving import base_path_option, opened
+from adapterhub.errors import AdapterError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,7 +44,7 @@ def explain_command(
     """Show what each token of TEXT adds to the answer.
 
     Layer Integrated Gradients (Sundararajan et al. 2017) of one logit, from the text with all its words masked. Reads
-    adapters that classify texts, or pairs of them.
+    adapters that classify texts, or pairs of them, from one token or from the mean of all.
 
     \b
     adapterhub explain acme/intent "where is my card?"
@@ -53,7 +54,13 @@ def explain_command(
 
     row = text if pair is None else {"text": text, "text_pair": pair}
     with opened(target, location) as adapter:
-        refuse_unread(task_of(adapter.manifest))
+        task = task_of(adapter.manifest)
+        refuse_unread(task)
+        if task.input_columns != ("text",):
+            raise AdapterError(
+                f"{task.name} is not explained here: its rows have {', '.join(task.input_columns)}, not a text alone",
+                "Explain it in Python: adapterhub.explain.attribute takes any row.",
+            )
         made = attribute(adapter.in_plain_peft(base_path), row, label, steps)
     Output(as_json).result({"adapter": target, "digest": adapter.manifest.digest, **_document(made)}, _text(made))
 

@@ -15,11 +15,10 @@ from captum.attr import LayerIntegratedGradients
 from torch import Tensor
 
 from adapterhub.errors import AdapterError, RequestError
-from adapterhub.plain.predictor import ModelPredictor
+from adapterhub.plain.predictor import ModelPredictor, collate, logits_by
 from adapterhub.tasks import Encoded, Row, Task
-from adapterhub.tasks.heads import logits_of
 
-READ = "sequence-classification"  # other heads answer with more than one decision a row
+READ = "sequence-classification"  # other heads answer with more than one decision a row, unless they are pooled
 STEPS = 64
 AT_ONCE = 16  # steps of one pass
 TOLERANCE = 0.05  # the error of the sum, as a share of the difference, above which more steps are needed
@@ -57,9 +56,9 @@ def refuse_unread(task: Task) -> None:
     """Refuse a task whose answers are not explained, before anything is loaded.
 
     Raises:
-        AdapterError: it has another head than a sequence classifier's.
+        AdapterError: it has another head than a sequence classifier's, and not one whose logits are averaged.
     """
-    if task.head_kind != READ:
+    if task.head_kind != READ and task.pooling is None:
         raise AdapterError(
             f"{task.name} is not explained: its head is {task.head_kind}, not {READ}",
             "Explain an adapter that answers a row with a label, several labels or a number.",
@@ -107,17 +106,16 @@ def _ids(encoded: Encoded, predictor: ModelPredictor) -> tuple[Tensor, Tensor]:
     if mask is None:
         raise RequestError("the tokenizer has no token that can stand for an unknown word", "Use a base that has one.")
     special = set(tokenizer.all_special_ids)
-    ids = torch.tensor([encoded.input_ids])
     masked = [token if token in special else mask for token in encoded.input_ids]
-    return ids, torch.tensor([masked])
+    device = predictor.model.device
+    return torch.tensor([encoded.input_ids], device=device), torch.tensor([masked], device=device)
 
 
 def _logits(predictor: ModelPredictor, encoded: Encoded, ids: Tensor) -> Tensor:
     """``[n, labels]`` of n times the row, as captum repeats it."""
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    if encoded.token_type_ids is not None:
-        inputs["token_type_ids"] = torch.tensor([encoded.token_type_ids]).expand_as(ids)
-    return logits_of(predictor.model(**inputs))
+    row = collate([encoded], predictor.tokenizer.pad_token_id, predictor.task.head_kind)
+    batch = {name: values.to(ids.device).expand(len(ids), -1) for name, values in row.items()}
+    return logits_by(predictor.model, {**batch, "input_ids": ids})
 
 
 def _shown(predictor: ModelPredictor, ids: Sequence[int]) -> list[str]:

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, PrefixTuningConfig, get_peft_model
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
 from adapterhub.errors import RequestError
 from adapterhub.plain.predictor import ModelPredictor
-from adapterhub.tasks import get_task
+from adapterhub.tasks import LabelAnswer, get_task
 
 pytest.importorskip("captum")
 
-from adapterhub.explain import attribute
+from adapterhub.explain import attribute, refuse_unread
 
 METHODS = {
     "lora": LoraConfig(task_type="SEQ_CLS", target_modules=["query", "value"], init_lora_weights=False),
@@ -47,6 +47,23 @@ def test_two_labels_are_explained_apart_and_the_likeliest_by_itself(explained: M
     assert both[0].added != both[1].added
     likeliest = max(both, key=lambda made: made.output)
     assert attribute(explained, "my printer is on fire") == likeliest
+
+
+def test_a_mean_over_tokens_is_explained_as_it_is_answered(tiny_base: Path) -> None:
+    torch.manual_seed(3)
+    plain = AutoModelForTokenClassification.from_pretrained(tiny_base, num_labels=2).eval()
+    for parameter in plain.parameters():
+        if parameter.dim() > 1:
+            parameter.data *= 8
+    task = get_task("text-classification", {"pooling": "mean"}, ["a", "b"])
+    predictor = ModelPredictor(plain, task, AutoTokenizer.from_pretrained(tiny_base))
+    refuse_unread(task)
+    made = attribute(predictor, {"text": "my printer is on fire", "text_pair": "tell me a joke"}, label="b", steps=128)
+    (answer,) = predictor.predict([{"text": "my printer is on fire", "text_pair": "tell me a joke"}])
+    assert isinstance(answer, LabelAnswer)
+    assert made.output == pytest.approx(float(answer.logits[1]), abs=1e-5)
+    assert max(map(abs, made.added)) > 0.005
+    assert sum(made.added) == pytest.approx(made.output - made.masked, abs=1e-3)
 
 
 def test_an_unknown_label_is_named(explained: ModelPredictor) -> None:
