@@ -111,15 +111,12 @@ def _of_classifier(
     from adapterhub.evaluate.fairness.pairs import identity_pairs
     from adapterhub.evaluate.fairness.subgroups import subgroups
     from adapterhub.tasks import task_of
-    from adapterhub.tasks.data import read_column
 
     if asked.crows_pairs or asked.bbq:
         raise click.UsageError("--crows-pairs and --bbq are for language models", _context())
-    if asked.group is not None and chosen.data is None:
-        raise click.UsageError("--group names a column of --data FILE", _context())
     task, words = task_of(adapter.manifest), identity_pairs(*asked.pairs)
+    groups = chosen.column(asked.group, adapter.manifest, task) if asked.group is not None else []
     rows = chosen.read(adapter.manifest, task)
-    groups = read_column(chosen.data, asked.group, task, chosen.form) if chosen.data and asked.group else []
     with adapter.served(base_path) as answering:
         found = counterfactuals(answering, task, rows, words)
         made = Evaluation.of(answering, task, rows, chosen.split) if groups else None

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adapterhub.cli.output import Output, json_option, table
-from adapterhub.cli.rows import FORMATS
+from adapterhub.cli.rows import FORMATS, column_option, columns_named
 from adapterhub.cli.serving import base_path_option
-from adapterhub.errors import RecipeError
+from adapterhub.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"  # the Hub's own word
 SHARE = 0.1  # of one file, for validation and for test
+ENOUGH = 50  # rows of one file: both shares then have some, 99 times in 100
 MOST_LABELS = 20  # that are listed
 
 
@@ -33,7 +34,7 @@ MOST_LABELS = 20  # that are listed
     required=True,
     help="A file of rows, which the recipe splits; or a folder with a file each of train, validation and test.",
 )
-@click.option("--column", "columns", metavar="TASK=FILE", multiple=True, help="A column that the file calls otherwise.")
+@column_option
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Of the rows.  [default: what the file's name says]")
 @click.option(
     "--option", "options", metavar="KEY=VALUE", multiple=True, help="One of task.options: problem_type=regression, say."
@@ -62,7 +63,7 @@ def new_command(
     The rows are read and checked, and the recipe says in comments what was chosen and why. Nothing is trained, and no
     file is written over.
     """
-    named = dict(_pair(column) for column in columns)
+    named = columns_named(columns)
     place = out or Path(f"{_slug(path)}.toml")
     if place.exists():
         raise RecipeError(f"{place} exists", "Name another file: --out.")
@@ -83,11 +84,21 @@ def _starter(
 ) -> Starter:
     from adapterhub.recipe import Base
     from adapterhub.tasks import get_task
+    from adapterhub.tasks.data.checks import TooFewRows
     from adapterhub.train.starter.starter import default_base, starter
 
     id = base or default_base(get_task(choice.name, choice.options))
     path = str(base_path.resolve()) if base_path else None
-    return starter(name, licence, choice, data, Base(id=id, path=path))
+    try:
+        return starter(name, licence, choice, data, Base(id=id, path=path))
+    except TooFewRows as error:
+        if data.split is None:
+            raise
+        raise DataError(
+            error.message,
+            f"One file is split by itself, {SHARE:.0%} of its rows for each of validation and test: give it "
+            f"{ENOUGH} rows or more, and several of each label. Or name a folder with a file of your own for each.",
+        ) from error
 
 
 def _data(path: Path, columns: dict[str, str], form: Any, licence: str) -> Data:
@@ -106,13 +117,6 @@ def _data(path: Path, columns: dict[str, str], form: Any, licence: str) -> Data:
         validation=files.get("validation"),
         test=files.get("test"),
     )
-
-
-def _pair(column: str) -> tuple[str, str]:
-    ours, equals, theirs = column.partition("=")
-    if not (ours and equals and theirs):
-        raise click.UsageError(f"--column {column}: write it as TASK=FILE, for example label=queue")
-    return ours, theirs
 
 
 def _slug(path: Path) -> str:

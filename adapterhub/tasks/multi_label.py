@@ -36,6 +36,13 @@ class MultiLabelClassification(TextTask):
     fewest_labels = 1
     options_type = MultiLabelOptions
 
+    def as_read(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Labels that are whole numbers are their digits, as a single one is (`LabelledText`)."""
+        labels = row["labels"]
+        if not isinstance(labels, list):
+            return row
+        return {**row, "labels": [str(label) if type(label) is int else label for label in labels]}
+
     def check_target(self, value: object) -> None:
         """Labels are a list of different strings."""
         if not isinstance(value, list) or not all(isinstance(label, str) for label in value):

@@ -130,6 +130,10 @@ class Task(ABC):
         """A labelled row without its target: what a predictor may see."""
         return {column: value for column, value in row.items() if column != self.target_column}
 
+    def as_read(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A row of a file as this task takes it: the one place where two ways to write the same are made one."""
+        return row
+
     @abstractmethod
     def check_row(self, row: Mapping[str, Any]) -> None:
         """Raise ValueError, saying which column is wrong, for a training row that this task cannot read."""
@@ -214,6 +218,8 @@ class Task(ABC):
 def columns_of(row: Row, task: Task) -> Mapping[str, Any]:
     """The row as a mapping of the task's input columns; a string stands for the only one.
 
+    An optional column that is null is none, as it is in a file of training rows.
+
     Raises:
         RequestError: the row is neither, or lacks a column.
     """
@@ -232,7 +238,7 @@ def columns_of(row: Row, task: Task) -> Mapping[str, Any]:
         value = row.get(column, "")
         for text in value if isinstance(value, list | tuple) else [value]:
             check_text(text)
-    return row
+    return {column: value for column, value in row.items() if value is not None or column not in task.optional_columns}
 
 
 def check_text(text: object) -> None:

@@ -26,8 +26,13 @@ class LabelledText(TextTask):
     target_column = "label"
     has_classes = True
 
+    def as_read(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A label that is a whole number is its digits, as it is in CSV, which has no numbers; 1 is the class "1"."""
+        label = row[self.target_column]
+        return {**row, self.target_column: str(label)} if type(label) is int else row
+
     def check_target(self, value: object) -> None:
-        """A label is a string (a number would lose its meaning in the head)."""
+        """A label is a string (a fraction would lose its meaning in the head)."""
         if not isinstance(value, str):
             raise ValueError(f"label is a {type(value).__name__}, not a string")
 

@@ -134,6 +134,19 @@ def test_rows_that_are_longer_than_the_base_reads_are_said_to_be_cut(
     assert "of the training rows are longer, and cut" in text
 
 
+@pytest.mark.parametrize("labels", ["abcdef", "ababab"])
+def test_too_few_rows_are_told_how_many_are_needed(
+    labels: str, adapterhub: Run, recipes: Recipes, folder: Path
+) -> None:
+    rows = [{"text": f"hello {label} {number}", "label": label} for number, label in enumerate(labels)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    base = ("--base", "tests/tiny-bert", "--base-path", recipes.base)
+    done = adapterhub("new", "text-classification", "--data", folder / "rows.jsonl", *base)
+    assert done.code == 1
+    assert "give it 50 rows or more, and several of each label" in done.err
+    assert "data.split" not in done.err
+
+
 def test_what_it_refuses_has_written_nothing(adapterhub: Run, recipes: Recipes, folder: Path) -> None:
     base = ("--base", "tests/tiny-bert", "--base-path", recipes.base)
     copy_splits(recipes, "chat", folder)

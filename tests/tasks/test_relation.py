@@ -57,6 +57,11 @@ def test_spans_stand_between_markers(given: dict[str, Any], expected: str) -> No
     assert not {"@", "#"} & {*found.text[found.last + 1 :]}
 
 
+def test_a_type_that_is_null_is_none(tokenizer: Any) -> None:
+    plain = row("my fire is hello", "fire", "hello")
+    assert encoded({**plain, "head_type": None, "tail_type": None}, tokenizer) == encoded(plain, tokenizer)
+
+
 def test_the_logits_are_those_of_the_opening_markers(tokenizer: Any) -> None:
     one = encoded(row("my fire is hello", "hello", "fire"), tokenizer)
     assert tokenizer.decode(one.input_ids) == "[CLS] my # fire # is @ hello @ [SEP]"

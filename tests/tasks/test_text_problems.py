@@ -125,7 +125,7 @@ def test_the_one_output_of_a_regression_keeps_its_name(regression: Task) -> None
     ("problem_type", "row", "message"),
     [
         (MULTI, {"text": "a", "labels": "fire"}, "labels is not a list of strings"),
-        (MULTI, {"text": "a", "labels": [1]}, "labels is not a list of strings"),
+        (MULTI, {"text": "a", "labels": [1.0]}, "labels is not a list of strings"),
         (MULTI, {"text": "a", "labels": ["b", "b"]}, "labels names a label twice"),
         (MULTI, {"text": 1, "labels": []}, "text is a int"),
         ("regression", {"text": "a", "label": "1"}, "label is '1', not a finite number"),

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from adapterhub.tasks.data.formats import Record
 
 
+class TooFewRows(DataError):
+    """A split has no rows, or one has a label that the rows to train on lack: nothing is wrong with any row."""
+
+
 def checked(records: Iterable[Record], name: str, task: Task, columns: Columns) -> list[Placed]:
     """The records of the file `name` as rows of the task.
 
@@ -27,7 +31,7 @@ def checked(records: Iterable[Record], name: str, task: Task, columns: Columns) 
     rows: list[Placed] = []
     places: dict[str | int, str] = {}
     for where, record in records:
-        row = columns.select(record, where)
+        row = task.as_read(columns.select(record, where))
         if fault := _fault(row, task):
             raise DataError(f"{where}: {fault}", f"Correct the row, or name other columns for {task.name}.")
         if columns.id is not None:
@@ -57,7 +61,7 @@ def check_labels(parts: Mapping[str, Sequence[Placed]], task: Task, known: Seque
         unseen = set(task.labels_of([placed.row for placed in parts[part]])) - set(labels)
         for placed in parts[part] if unseen else ():
             if own := sorted(unseen & set(task.labels_of([placed.row]))):
-                raise DataError(
+                raise TooFewRows(
                     f"{placed.where}: label {own[0]!r} is in {part} and in no row of train",
                     f"Give train rows of it, or leave it out of {part}: it cannot be learned.",
                 )

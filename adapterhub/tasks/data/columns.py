@@ -6,7 +6,7 @@ Besides the task's columns there is ``id``: where a file has one, no two rows of
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +76,7 @@ class Columns:
                 raise DataError(
                     f"{where}: no column {self.source[column]!r}",
                     f"{_nearest(self.source[column], names)} Say which it is: data.columns.{column} in a recipe, "
-                    f"--column {column}=… for adapterhub new.",
+                    f"--column {column}=… on the command line.",
                 )
         if self.id_named and self.id not in names:
             raise DataError(f"{where}: no column {self.id!r}", f"{_nearest(str(self.id), names)} See data.columns.id.")
@@ -93,6 +93,17 @@ class Columns:
             for column, name in self.source.items()
             if name in record and not (record[name] is None and name in self.optional)
         }
+
+
+def refuse_twice(header: Sequence[str], where: str) -> None:
+    """Refuse a header with two columns of one name: which of them is meant is not said.
+
+    Raises:
+        DataError: with the first of such names.
+    """
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError(f"{where}: the header names {twice[0]!r} twice", "Give each column a name of its own.")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from adapterhub import settings
 from adapterhub.errors import DataError
 from adapterhub.recipe import Data
 from adapterhub.tasks.data import hub
-from adapterhub.tasks.data.checks import check_labels, checked
+from adapterhub.tasks.data.checks import TooFewRows, check_labels, checked
 from adapterhub.tasks.data.columns import Columns
 from adapterhub.tasks.data.formats import Record, records_of
 from adapterhub.tasks.data.leakage import Leakage, settle
@@ -88,7 +88,7 @@ def read_splits(data: Data, task: Task, known_labels: Sequence[str] = ()) -> Spl
         used["train"] += added
     for part in PARTS:
         if not used[part]:
-            raise DataError(f"data: no rows are left for {part}", "Give more rows, or larger shares in data.split.")
+            raise TooFewRows(f"data: no rows are left for {part}", "Give more rows, or larger shares in data.split.")
     check_labels(used, task, known_labels)
     train, validation, test = (_plain(used[part]) for part in PARTS)
     places = {part: tuple(placed.where for placed in used[part]) for part in PARTS}
@@ -121,16 +121,18 @@ def read_rows(
     return [placed.row for placed in checked(records_of(path, chosen, form), str(path), task, chosen)]
 
 
-def read_column(path: Path, column: str, task: Task, form: str | None = None) -> list[str]:
+def read_column(
+    path: Path, column: str, task: Task, columns: Mapping[str, str] | None = None, form: str | None = None
+) -> list[str]:
     """What a further `column` of a file says of each row that `read_rows` gives.
 
     Raises:
         DataError: a row lacks it.
     """
-    own = Columns.of(task)
-    columns = replace(own, source={**own.source, column: column}, required=own.required | {column})
-    records = records_of(path, columns, form)
-    return [str(columns.select(record, where)[column]) for where, record in records]
+    own = Columns.of(task, columns)
+    chosen = replace(own, source={**own.source, column: column}, required=own.required | {column})
+    records = records_of(path, chosen, form)
+    return [str(chosen.select(record, where)[column]) for where, record in records]
 
 
 def locate(file: str) -> Path:

@@ -80,7 +80,7 @@ def refused(path: Path, kind: str = "classification", columns: dict[str, str] | 
         ("text,label,text\na,b,c\n", ":1: the header names 'text' twice"),
         ("txt,label\na,b\n", ":1: no column 'text'"),
         ("text,label\n,b\n", ":2: text is empty"),
-        ("text,label\n" + '"' + "x\n" * 70_000, ":2: not CSV: field larger than field limit (131072)"),
+        ("text,label\n" + '"' + "x\n" * 600_000, ":2: not CSV: field larger than field limit (1048576)"),
     ],
 )
 def test_bad_csv_is_named_by_the_line_where_the_record_begins(text: str, message: str, tmp_path: Path) -> None:
@@ -97,6 +97,20 @@ def test_bad_tsv_and_cells_that_should_be_json(tmp_path: Path) -> None:
     assert refused(path, "tokens") == ":2: 'tokens' is not JSON: 'Ada is'"
     path.write_text("text\tlabel\na\thigh\n")
     assert refused(path, "regression") == ":2: 'label' is not JSON: 'high'"
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_whole_numbers_are_labels_by_their_digits_in_every_format(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{suffix}"
+    WRITERS[suffix](path, [{"text": "a", "label": 0}, {"text": "b", "label": -1}])
+    assert [row["label"] for row in read_rows(path, TASK)] == ["0", "-1"]
+    WRITERS[suffix](path, [{"text": "a", "labels": [3, 10]}])
+    assert read_rows(path, TASKS["multi-label"])[0]["labels"] == ["3", "10"]
+
+
+def test_a_field_is_as_long_as_a_line_may_be(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", [{"text": "x" * 200_000, "label": "b"}])
+    assert len(read_rows(path, TASK)[0]["text"]) == 200_000
 
 
 def test_an_empty_field_is_no_text_pair(tmp_path: Path) -> None:
@@ -154,6 +168,9 @@ def test_conll_is_for_tokens(tmp_path: Path) -> None:
 
 
 def test_bad_parquet(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1 and no more")
     assert refused(path).startswith(": not a Parquet file")
@@ -163,6 +180,9 @@ def test_bad_parquet(tmp_path: Path) -> None:
     assert refused(path) == ": no column 'label'"
     write_parquet(path, [{"text": "a", "label": b"\xff"}])
     assert refused(path) == ": row 1: label is a bytes, not a string"
+    table = pyarrow.table([["a"], ["x"], ["b"]], names=["text", "text", "label"])
+    parquet.write_table(table, path)
+    assert refused(path) == ": the header names 'text' twice"
     answers = [{"text": "Ada", "answer_start": 6, "by": b"\xff"}]
     write_parquet(path, [{**ROWS["spans"], "answers": answers}])
     assert refused(path, "spans") == ": row 1: Object of type bytes is not JSON serializable"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from adapterhub.errors import DataError
@@ -24,7 +25,7 @@ READERS: Mapping[str, str] = {
     "parquet": "adapterhub.tasks.data.formats.parquet",
     "conll": "adapterhub.tasks.data.formats.conll",
 }
-"""format → the module whose `records` reads it, imported when a file of that format is."""
+"""format → the module whose `records` and `names` read it, imported when a file of that format is."""
 
 SUFFIXES: Mapping[str, str] = {
     ".jsonl": "jsonl",
@@ -44,6 +45,24 @@ def records_of(path: Path, columns: Columns, form: str | None = None) -> Iterato
     Raises:
         DataError: there is no such file, its name says no format, or its form is wrong.
     """
+    reader, form = _reader(path, form)
+    read: Callable[[Path, Columns, str], Iterator[Record]] = reader.records
+    return read(path, columns, form)
+
+
+def names_of(path: Path, form: str | None = None) -> frozenset[str]:
+    """What the columns of the file at `path` are called, in the format `form` or the one that its name says.
+
+    Raises:
+        DataError: as `records_of` does.
+    """
+    reader, form = _reader(path, form)
+    read: Callable[[Path, str], frozenset[str]] = reader.names
+    return read(path, form)
+
+
+def _reader(path: Path, form: str | None) -> tuple[ModuleType, str]:
+    """The module that reads the file, and the format."""
     form = form or SUFFIXES.get(path.suffix.lower())
     if form is None:
         known = ", ".join(SUFFIXES)
@@ -53,5 +72,4 @@ def records_of(path: Path, columns: Columns, form: str | None = None) -> Iterato
         )
     if not path.is_file():
         raise DataError(f"{path}: cannot be read: there is no such file", "Name a file of rows.")
-    read: Callable[[Path, Columns, str], Iterator[Record]] = import_module(READERS[form]).records
-    return read(path, columns, form)
+    return import_module(READERS[form]), form

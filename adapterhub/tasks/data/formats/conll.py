@@ -32,6 +32,11 @@ class Sentence:
     tags: list[str] = field(default_factory=list)
 
 
+def names(path: Path, form: str) -> frozenset[str]:
+    """The columns' numbers, from 1."""
+    return frozenset(str(number) for number in range(1, _width(path) + 1))
+
+
 def records(path: Path, columns: Columns, form: str) -> Iterator[Record]:
     """Each sentence as a list of words and one of tags."""
     if not {WORD, TAG} <= columns.source.keys():
@@ -91,6 +96,8 @@ def _place(columns: Columns, column: str, usual: int, width: int, path: Path) ->
         return usual
     if not named.isdecimal() or not 1 <= int(named) <= width:
         raise DataError(
-            f"{path}: no column {named!r}", f'It has {width}, which have no names: data.columns.{column} = "1", say.'
+            f"{path}: no column {named!r}",
+            f"It has {width}, which have no names but their numbers: data.columns.{column} in a recipe, "
+            f"--column {column}=1, say, on the command line.",
         )
     return int(named) - 1

@@ -15,22 +15,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterhub.errors import DataError
-from adapterhub.tasks.data.columns import Columns
-from adapterhub.tasks.data.formats.lines import lines_of
+from adapterhub.tasks.data.columns import Columns, refuse_twice
+from adapterhub.tasks.data.formats.lines import MOST_BYTES, lines_of
 
 if TYPE_CHECKING:
     from adapterhub.tasks.data.formats import Record
 
+Fields = Iterator[tuple[str, Sequence[str]]]
+"""The fields of each record, the header's first, with its place."""
+
+
+def names(path: Path, form: str) -> frozenset[str]:
+    """What the header says."""
+    return frozenset(_header(path, _fields(path, form))[1])
+
 
 def records(path: Path, columns: Columns, form: str) -> Iterator[Record]:
     """Each record of the file, under the names of its header."""
-    fields = _of_csv(path) if form == "csv" else _of_tsv(path)
-    where, header = next(fields, (f"{path}:1", []))
-    if not header:
-        raise DataError(f"{path}: no rows: the file is empty", "Write a header line, then one record a line.")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"{where}: the header names {twice[0]!r} twice", "Give each column a name of its own.")
+    fields = _fields(path, form)
+    where, header = _header(path, fields)
     columns.check(header, where)
     for where, record in fields:
         if len(record) != len(header):
@@ -41,6 +44,19 @@ def records(path: Path, columns: Columns, form: str) -> Iterator[Record]:
                 else "A field of TSV holds neither tabs nor line breaks.",
             )
         yield where, _document(dict(zip(header, record, strict=True)), columns, where)
+
+
+def _fields(path: Path, form: str) -> Fields:
+    return _of_csv(path) if form == "csv" else _of_tsv(path)
+
+
+def _header(path: Path, fields: Fields) -> tuple[str, Sequence[str]]:
+    """The first of the fields, and where it is."""
+    where, header = next(fields, (f"{path}:1", []))
+    if not header:
+        raise DataError(f"{path}: no rows: the file is empty", "Write a header line, then one record a line.")
+    refuse_twice(header, where)
+    return where, header
 
 
 def _document(record: dict[str, str], columns: Columns, where: str) -> dict[str, Any]:
@@ -62,14 +78,16 @@ def _value(field: str, name: str, where: str) -> Any:
         ) from error
 
 
-def _of_tsv(path: Path) -> Iterator[tuple[str, Sequence[str]]]:
+def _of_tsv(path: Path) -> Fields:
     for number, line in lines_of(path):
         if line:
             yield f"{path}:{number}", line.split("\t")
 
 
-def _of_csv(path: Path) -> Iterator[tuple[str, Sequence[str]]]:
+def _of_csv(path: Path) -> Fields:
     """Each record with the line that it begins at."""
+    # The limit is the process's: what a line may hold a field may too, and what others allow themselves stays allowed.
+    csv.field_size_limit(max(csv.field_size_limit(), MOST_BYTES))
     lines = _Lines(path)
     reader = csv.reader(lines, strict=True)
     while True:

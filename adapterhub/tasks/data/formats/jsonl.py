@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 HINT = "Write one JSON object a line."
 
 
+def names(path: Path, form: str) -> frozenset[str]:
+    """Every key that some object of the file has."""
+    return frozenset(key for _, document in _objects(path) for key in document)
+
+
 def records(path: Path, columns: Columns, form: str) -> Iterator[Record]:
     """Each object of the file."""
+    return _objects(path)
+
+
+def _objects(path: Path) -> Iterator[Record]:
     for number, line in lines_of(path):
         if not line.strip():
             continue
