@@ -8,6 +8,7 @@
     ├── BackboneError          a base model is not here, or cannot be loaded
     ├── AdapterError           an adapter folder does not fit its backbone: refused, nothing was loaded
     ├── RequestError           one row of a request cannot be answered
+    │   ├── RowError           which of several it is
     │   └── EngineClosed       nor can any other one, by this engine
     ├── RunError               a run's folder cannot be used as asked
     ├── SandboxError           a program that a model wrote cannot be run safely here, and was not
@@ -64,6 +65,15 @@ class RequestError(AdapterHubError):
     """One row of a request cannot be answered."""
 
     code = "request"
+
+
+class RowError(RequestError):
+    """One row of several cannot be answered: the one at `index`, from 0, for the `reason` that the message repeats."""
+
+    def __init__(self, index: int, reason: str, hint: str = "") -> None:
+        super().__init__(f"row {index}: {reason}", hint)
+        self.index = index
+        self.reason = reason
 
 
 class EngineClosed(RequestError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,14 @@ import click
 
 from adapterhub.cli.home import registry_option
 from adapterhub.cli.output import Output, json_option, table
-from adapterhub.cli.serving import base_path_option, served
-from adapterhub.errors import DataError
+from adapterhub.cli.serving import base_path_option, opened
+from adapterhub.errors import DataError, RequestError, RowError
 
 if TYPE_CHECKING:
     from adapterhub.tasks import Answer, Row
+    from registry import Manifest
+
+BYTE_ORDER_MARK = "\ufeff"
 
 
 @click.command("predict")
@@ -35,13 +38,20 @@ def predict_command(target: str, texts: tuple[str, ...], base_path: Path | None,
     adapterhub predict acme/ner@^1.2 --json < rows.jsonl
     """
     try:
-        rows: list[Row] = list(texts) or list(rows_from(sys.stdin))
+        placed: list[tuple[str, Row]] = [(f"TEXT {number}", text) for number, text in enumerate(texts, start=1)]
+        placed = placed or list(rows_from(sys.stdin))
     except UnicodeDecodeError as error:
         raise DataError(f"stdin: not UTF-8: {error}", "Write JSON lines in UTF-8.") from error
-    if not rows:
+    if not placed:
         raise click.UsageError("no rows: give TEXT arguments, or JSON lines on stdin", click.get_current_context())
-    with served(target, base_path, location) as adapter:
-        answers = adapter.predict(rows)
+    rows = [row for _, row in placed]
+    with opened(target, location) as adapter:
+        refuse_misshapen(placed, adapter.manifest)
+        with adapter.served(base_path) as answering:
+            try:
+                answers = answering.predict(rows)
+            except RowError as error:
+                raise RequestError(f"{placed[error.index][0]}: {error.reason}", error.hint) from error
     document = [{"row": row, **answer_document(answer)} for row, answer in zip(rows, answers, strict=True)]
     pairs = zip(rows, answers, strict=True)
     text = table(
@@ -50,22 +60,45 @@ def predict_command(target: str, texts: tuple[str, ...], base_path: Path | None,
     Output(as_json).result({"answers": document}, text)
 
 
-def rows_from(lines: Iterable[str]) -> Iterator[Row]:
-    """Rows from JSON lines; blank lines are skipped.
+def rows_from(lines: Iterable[str]) -> Iterator[tuple[str, Row]]:
+    """Rows from JSON lines, each with its line; blank lines are skipped, and so is a byte order mark at the beginning.
 
     Raises:
         DataError: a line is not a JSON string or object.
     """
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        where = f"stdin:{number}"
+        text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        if not text.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"stdin:{number}: not JSON: {error}", "Write one JSON string or object a line.") from error
+            raise DataError(f"{where}: not JSON: {error}", "Write one JSON string or object a line.") from error
         if not isinstance(row, str | dict):
-            raise DataError(f"stdin:{number}: a {type(row).__name__}", "Write one JSON string or object a line.")
-        yield row
+            raise DataError(f"{where}: a {type(row).__name__}", "Write one JSON string or object a line.")
+        yield where, row
+
+
+def refuse_misshapen(placed: Sequence[tuple[str, Row]], manifest: Manifest) -> None:
+    """Refuse rows without the columns of the manifest's task, before any base is loaded.
+
+    Raises:
+        RequestError: with the row's place.
+        AdapterError: this installation has no such task.
+    """
+    from adapterhub.tasks import task_of
+    from adapterhub.tasks.heads import WRITES
+    from adapterhub.tasks.task import columns_of
+
+    if manifest.head.kind in ("none", *WRITES) and not manifest.typed.prompt:
+        return  # it answers text, or hidden states, for what its base reads
+    task = task_of(manifest)
+    for where, row in placed:
+        try:
+            columns_of(row, task)
+        except RequestError as error:
+            raise RequestError(f"{where}: {error.message}", error.hint) from error
 
 
 def answer_document(answer: Answer) -> dict[str, Any]:

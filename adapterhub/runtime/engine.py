@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
-from adapterhub.errors import EngineClosed, RequestError
+from adapterhub.errors import EngineClosed, RequestError, RowError
 from adapterhub.runtime import rows
 from adapterhub.runtime.adapters.adapter import Adapter, AdapterLoader
 from adapterhub.runtime.adapters.memory import compact
@@ -200,9 +200,8 @@ class Engine:
 
         def job(ticket: Ticket) -> tuple[Job, list[Encoded]]:
             if not rows.speaks(self.backbone, ticket.adapter):
-                raise RequestError(
-                    f"row {ticket.index}: {ticket.wanted or 'the bare encoder'} does not answer with text",
-                    "Use predict.",
+                raise RowError(
+                    ticket.index, f"{ticket.wanted or 'the bare encoder'} does not answer with text", "Use predict."
                 )
             return rows.job(self.backbone, ticket, sampling, max_new_tokens)
 

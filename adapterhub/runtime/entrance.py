@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from adapterhub.backbone import Backbone
-from adapterhub.errors import RequestError
+from adapterhub.errors import RequestError, RowError
 from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.adapters.blend import Blend, blend
 from adapterhub.runtime.adapters.memory import compact
@@ -82,7 +82,7 @@ class Entrance:
                 try:
                     wanted = Blend(tuple((version(name), weight) for name, weight in reference.items()))
                 except RequestError as error:
-                    raise RequestError(f"row {index}: {error.message}", error.hint) from error
+                    raise RowError(index, error.message, error.hint) from error
             elif reference is not None:
                 wanted = version(reference)
             tickets.append(Ticket(index, wanted, row))

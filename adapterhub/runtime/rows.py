@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from adapterhub.backbone import Backbone
-from adapterhub.errors import AdapterHubError, RequestError
+from adapterhub.errors import AdapterHubError, RequestError, RowError
 from adapterhub.runtime.adapters.adapter import Adapter
 from adapterhub.runtime.adapters.blend import Blend
 from adapterhub.runtime.entrance import Ticket
@@ -57,13 +57,13 @@ def likelihood_job(backbone: Backbone, ticket: Ticket, prompt: str, text: str) -
     """
     adapter = ticket.adapter
     if adapter is not None and not adapter.writes:
-        raise RequestError(f"row {ticket.index}: {ticket.wanted} does not answer with text", "Use predict.")
+        raise RowError(ticket.index, f"{ticket.wanted} does not answer with text", "Use predict.")
     try:
         with backbone.tokenizing:
             inputs = [likelihood.encode(backbone, prompt, text)]
         read.check_length(backbone, adapter.virtual_tokens if adapter else 0, len(inputs[0].input_ids))
     except RequestError as error:
-        raise RequestError(f"row {ticket.index}: {error.message}", error.hint) from error
+        raise RowError(ticket.index, error.message, error.hint) from error
     return Reading(ticket.entry, inputs), inputs
 
 
@@ -96,5 +96,5 @@ def _encode(backbone: Backbone, ticket: Ticket, room: int = 0) -> list[Encoded]:
         for one in encoded:
             read.check_length(backbone, adapter.virtual_tokens if adapter else 0, len(one.input_ids), room)
     except AdapterHubError as error:
-        raise RequestError(f"row {ticket.index}: {error.message}", error.hint) from error
+        raise RowError(ticket.index, error.message, error.hint) from error
     return encoded

@@ -95,6 +95,21 @@ def test_predict_reads_rows_from_stdin(
     assert [answer["row"] for answer in done.document["answers"]] == ["hello", {"text": "what is on fire"}]
 
 
+def test_predict_names_a_bad_row_by_its_line_before_it_loads_the_base(
+    adapterhub: Run, trained: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def given(text: str, *options: object) -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        done = adapterhub("predict", trained, *options)
+        assert (done.code, done.out) == (1, "")
+        return done.err.splitlines()[0]
+
+    lacking = "error: stdin:4: a row for text-classification has no column 'text'"
+    assert given('\ufeff"hello"\n\n"what"\n{"txt": "a"}\n', "--base-path", Path.cwd()) == lacking
+    wrong = "error: stdin:3: text and text_pair of a row are strings"
+    assert given('"hello"\n\n{"text": 7}\n', "--base-path", tiny_base) == wrong
+
+
 def test_an_alias_moves_and_remembers(adapterhub: Run, publish: Publish) -> None:
     publish("acme/chat@1.0.0")
     publish("acme/chat@1.1.0")
