@@ -60,6 +60,7 @@ def augment_command(
 
     if out.exists():
         raise DataError(f"{out} is there already", "Name another file.")
+    out.parent.mkdir(parents=True, exist_ok=True)  # now, not after an hour of writing
     labelled = TextClassification()
     given = read_rows(rows, labelled)
     known = [row["text"] for row in [*given, *(row for file in against for row in read_rows(file, labelled))]]

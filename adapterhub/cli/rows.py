@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adapterhub.cli.output import Output
-from adapterhub.errors import DataError
+from adapterhub.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from adapterhub.recipe import Recipe
@@ -87,7 +87,11 @@ class Chosen:
         """The recipe's names where the file has such columns, and those of the options over them."""
         from adapterhub.tasks.data.formats import names_of
 
-        recipe = _recipe(manifest)
+        try:
+            recipe = _recipe(manifest)
+        except RecipeError as error:  # a later version's, say: the file has names of its own
+            Output().say(f"warning: the manifest's recipe is not read here, nor its columns: {error.message}")
+            return self.columns
         if recipe is None or not recipe.data.columns:
             return self.columns
         names = names_of(data, self.form)

@@ -15,7 +15,7 @@ RECIPES = sorted([*ROOT.glob("recipes/**/*.toml"), *ROOT.glob("demo/*.toml")])
 
 
 def test_there_are_recipes() -> None:
-    assert {path.parent.name for path in RECIPES} == {"demo", "recipes", "references"}
+    assert {path.parent.name for path in RECIPES} == {"demo", "recipes", "augmentation", "references"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.name}")
