@@ -75,7 +75,8 @@ def assert_one_adapter(
         assert str(answer.version) == "acme/task@1.0.0"
     task = task_of(Manifest.read(result.adapter))
     figures = task.metrics(served, task.references(rows))
-    assert figures == pytest.approx({name: value.value for name, value in result.after.items()}, abs=1e-3)
+    # of 12 rows, two that change places in a rank correlation, as rounding may have them do, change it by 0.007
+    assert figures == pytest.approx({name: value.value for name, value in result.after.items()}, abs=1e-2)
     return result, served
 
 
