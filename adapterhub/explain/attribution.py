@@ -68,12 +68,11 @@ def refuse_unread(task: Task) -> None:
 def attribute(predictor: ModelPredictor, row: Row, label: str | None = None, steps: int = STEPS) -> Attribution:
     """What the tokens of `row` add to the logit of `label`, or else of its likeliest label.
 
-    Args:
-        predictor: a model whose task `refuse_unread` bears.
-
     Raises:
+        AdapterError: the model's answers are not explained (`refuse_unread`).
         RequestError: the task cannot read the row, or has no such label.
     """
+    refuse_unread(predictor.task)
     encoded = predictor.task.encode([row], predictor.tokenizer)[0][0]
     names = predictor.task.labels
     if label is not None and label not in names:

@@ -1,4 +1,4 @@
-"""Model inputs to batches, and a model in training as something that answers rows.
+"""Model inputs to batches, and a plain model as something that answers rows.
 
 Knows padding and batching; a row's meaning is the task's. The runtime answers rows in its own way: the two never import
 each other, and agree because both go through the task.

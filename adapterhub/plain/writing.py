@@ -1,4 +1,4 @@
-"""Text from a model in training: prompts of one batch, continued by transformers' own ``generate``.
+"""Text from a plain model: prompts of one batch, continued by transformers' own ``generate``.
 
 Knows padding and what ends a text. The engine writes text in its own way, token by token over rows of many adapters;
 both choose the likeliest token, or draw it by the row's own seed, so they agree up to the rounding of a near tie.

@@ -1,1 +1,1 @@
-"""The model that trains: a copy of the base, the method on it, and what it answers meanwhile."""
+"""The model that trains: a copy of the base, and the method on it."""
